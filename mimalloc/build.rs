@@ -1,0 +1,149 @@
+//! Turns what `mimalloc-sys` found and built into cfgs of this crate.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// cfgs that hold when the linked library has all the functions listed.
+///
+/// A vendored library has everything; an older system library may not, and an
+/// item that needs a missing function must be absent instead of failing to link.
+const GROUPS: &[(&str, &[&str])] = &[
+    // v3: the precondition-checked "small" frees and word-sized allocation.
+    ("mimalloc_sized_free", &["mi_free_small_nonnull"]),
+    ("mimalloc_theap", &["mi_heap_theap", "mi_theap_malloc_small", "mi_theap_zalloc_small"]),
+    ("mimalloc_has_stats", &["mi_stats_get", "mi_stats_get_json"]),
+    ("mimalloc_has_heap_stats", &["mi_heap_stats_get"]),
+    ("mimalloc_has_bin_size", &["mi_stats_get_bin_size"]),
+    ("mimalloc_has_option_get_size", &["mi_option_get_size"]),
+    ("mimalloc_has_options_print", &["mi_options_print"]),
+    ("mimalloc_has_options_print_out", &["mi_options_print_out"]),
+    ("mimalloc_has_process_info_print", &["mi_process_info_print"]),
+    ("mimalloc_has_arenas_print", &["mi_arenas_print"]),
+    ("mimalloc_has_heap_new_ex", &["mi_heap_new_ex"]),
+    ("mimalloc_has_heap_zalloc_small", &["mi_heap_zalloc_small"]),
+    ("mimalloc_has_threadpool", &["mi_thread_set_in_threadpool"]),
+    ("mimalloc_has_arena_contains", &["mi_arena_contains"]),
+    ("mimalloc_has_arena_limits", &["mi_arena_min_size", "mi_arena_min_alignment", "mi_arena_max_object_size"]),
+    ("mimalloc_has_arenas_purge", &["mi_arenas_purge"]),
+    ("mimalloc_has_profiler", &["mi_pprof_profiler_new", "mi_profile"]),
+    ("mimalloc_has_numa_affinity", &["mi_heap_set_numa_affinity"]),
+];
+
+fn link_fact(name: &str) -> String {
+    // Cargo hands a dependency's `links` metadata over in these variables and
+    // reruns this script when they change.
+    env::var(format!("DEP_MIMALLOC_{name}")).unwrap_or_default()
+}
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    for cfg in [
+        "mimalloc_v2",
+        "mimalloc_v3",
+        "mimalloc_vendored",
+        "mimalloc_padding",
+        "mimalloc_hardened",
+        "mimalloc_profile",
+        "mimalloc_foreign_options",
+        "mimalloc_owned_heaps",
+        "mimalloc_nightly_compiler",
+    ] {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+    }
+    for (cfg, _) in GROUPS {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+    }
+
+    let set = |cfg: &str| println!("cargo::rustc-cfg={cfg}");
+    let v2 = link_fact("ENGINE") == "v2";
+    set(if v2 { "mimalloc_v2" } else { "mimalloc_v3" });
+    if link_fact("VENDORED") == "1" {
+        set("mimalloc_vendored");
+    }
+    let secure: u32 = link_fact("SECURE").parse().unwrap_or(0);
+    let debug: u32 = link_fact("DEBUG").parse().unwrap_or(0);
+    let guarded = link_fact("GUARDED") == "1";
+    // Builds in which a block is larger than asked, or may start elsewhere, so
+    // that power-of-two sizes are not naturally aligned (semantics: padding is
+    // implied by the secure levels from 3 on and by any debug level).
+    if link_fact("PADDING") == "1" || secure >= 3 || debug >= 1 || guarded {
+        set("mimalloc_padding");
+    }
+    // Builds in which upstream aborts on errors that it survives in release.
+    if secure >= 1 || debug >= 1 {
+        set("mimalloc_hardened");
+    }
+    if !v2 && link_fact("PROFILE") != "0" {
+        set("mimalloc_profile");
+    }
+    let missing = link_fact("MISSING");
+    let missing: Vec<&str> = missing.split(',').collect();
+    for (cfg, functions) in GROUPS {
+        let only_v3 = matches!(
+            *cfg,
+            "mimalloc_sized_free"
+                | "mimalloc_theap"
+                | "mimalloc_has_heap_stats"
+                | "mimalloc_has_bin_size"
+                | "mimalloc_has_options_print_out"
+                | "mimalloc_has_process_info_print"
+                | "mimalloc_has_arena_contains"
+                | "mimalloc_has_arena_limits"
+                | "mimalloc_has_arenas_purge"
+                | "mimalloc_has_profiler"
+                | "mimalloc_has_numa_affinity"
+        );
+        let only_v2 = matches!(*cfg, "mimalloc_has_heap_new_ex");
+        let of_engine = if v2 { !only_v3 } else { !only_v2 };
+        if of_engine && functions.iter().all(|function| !missing.contains(function)) {
+            set(cfg);
+        }
+    }
+    // A v2 heap belongs to its thread and dies with mimalloc's thread state.
+    // Only where std runs `thread_local!` destructors before pthread keys can
+    // an owned v2 heap in a thread-local be dropped in time.
+    let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    let libc = env::var("CARGO_CFG_TARGET_ENV").unwrap_or_default();
+    if !v2 || (os == "linux" && libc == "gnu") {
+        set("mimalloc_owned_heaps");
+    }
+    option_numbers(&link_fact("OPTIONS"));
+    if nightly_compiler() {
+        // Another crate may switch allocator-api2 0.2 to its `nightly` mode,
+        // where its `Allocator` is core's unstable one.
+        set("mimalloc_nightly_compiler");
+    }
+}
+
+/// Writes the option numbers of a library whose numbering is not the bindings'.
+fn option_numbers(options: &str) {
+    let mut table = String::from("&[\n");
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        if let Some((name, number)) = option.split_once(':') {
+            writeln!(table, "    (\"{name}\", {number}),").expect("writing to a string");
+        }
+    }
+    table.push_str("]\n");
+    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    fs::write(Path::new(&out).join("option_numbers.rs"), table).expect("OUT_DIR is writable");
+    if !options.is_empty() {
+        println!("cargo::rustc-cfg=mimalloc_foreign_options");
+    }
+}
+
+fn nightly_compiler() -> bool {
+    println!("cargo::rerun-if-env-changed=RUSTC_BOOTSTRAP");
+    if env::var_os("RUSTC_BOOTSTRAP").is_some() {
+        return true;
+    }
+    let Some(rustc) = env::var_os("RUSTC") else { return false };
+    // With a wrapper the version is still that of the compiler behind it.
+    let version = Command::new(rustc).arg("--version").output();
+    version.is_ok_and(|output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.contains("-nightly") || text.contains("-dev")
+    })
+}
