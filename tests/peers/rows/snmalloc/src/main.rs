@@ -1,0 +1,8 @@
+//! snmalloc.
+
+#[global_allocator]
+static ALLOCATOR: snmalloc_rs::SnMalloc = snmalloc_rs::SnMalloc;
+
+fn main() -> std::process::ExitCode {
+    peers_workloads::main()
+}
