@@ -1,0 +1,102 @@
+//! Tells the crate itself (cfgs, environment) and its dependents (link
+//! metadata, `DEP_MIMALLOC_*`) what is linked.
+
+use std::fs;
+
+use crate::env;
+use crate::headers::{Engine, Headers, Version};
+use crate::vendored::Settings;
+
+/// What is linked, apart from what its headers say.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) is_vendored: bool,
+    pub(crate) settings: Settings,
+}
+
+impl Link {
+    /// Prints all of it.
+    pub(crate) fn describe(self, headers: &Headers) -> Result<(), String> {
+        let Self { is_vendored, settings } = self;
+        let engine = headers.engine;
+        println!("cargo::rustc-cfg=mimalloc_{}", engine.name());
+        // The Rust twins of the inline functions call these.
+        if ["mi_malloc_csize", "mi_theap_wzalloc_small", "mi_free_small_nonnull"]
+            .iter()
+            .all(|name| headers.declares(name))
+        {
+            println!("cargo::rustc-cfg=mimalloc_inline");
+        }
+        println!("cargo::rustc-env=MIMALLOC_SYS_ENGINE={}", engine.name());
+        println!("cargo::rustc-env=MIMALLOC_SYS_VERSION={}", headers.version.0);
+        println!("cargo::rustc-env=MIMALLOC_SYS_VENDORED={}", u8::from(is_vendored));
+
+        tell("include", headers.dir.display());
+        tell("version", headers.version.0);
+        tell("vendored", u8::from(is_vendored));
+        tell("engine", engine.name());
+        tell("debug", settings.debug);
+        tell("secure", settings.secure);
+        tell("padding", u8::from(settings.padding));
+        tell("guarded", u8::from(settings.guarded));
+        tell("profile", u8::from(settings.profile || (!is_vendored && engine == Engine::V3)));
+        tell_differences(headers)?;
+
+        #[cfg(feature = "bindgen")]
+        crate::bindgen::write(headers)?;
+        Ok(())
+    }
+}
+
+/// What of the committed bindings is not right for these headers: functions
+/// they lack, and the numbers of their options. Empty for the very version.
+fn tell_differences(headers: &Headers) -> Result<(), String> {
+    let bindings = bindings(headers.engine)?;
+    let bound = version_of(&bindings, headers.engine)?;
+    if headers.version == bound {
+        tell("missing", "");
+        tell("options", "");
+        return Ok(());
+    }
+    if !cfg!(feature = "bindgen") {
+        println!(
+            "cargo::warning=mimalloc {} is linked through bindings of {bound}: structs and option \
+             numbers may differ. The feature `bindgen` makes bindings that fit.",
+            headers.version
+        );
+    }
+    let missing: Vec<_> = bindings
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("pub fn ")?.split('(').next())
+        .filter(|function| !headers.declares(function))
+        .collect();
+    tell("missing", missing.join(","));
+    let options: Vec<_> =
+        headers.options().iter().map(|(name, number)| format!("{name}:{number}")).collect();
+    tell("options", options.join(","));
+    Ok(())
+}
+
+fn tell(key: &str, value: impl std::fmt::Display) {
+    println!("cargo::metadata={key}={value}");
+}
+
+/// The version that the committed bindings are made from.
+pub(crate) fn bound_version(engine: Engine) -> Result<Version, String> {
+    version_of(&bindings(engine)?, engine)
+}
+
+fn version_of(bindings: &str, engine: Engine) -> Result<Version, String> {
+    bindings
+        .split_once("MI_MALLOC_VERSION: u32 = ")
+        .and_then(|(_, rest)| rest.split(';').next()?.parse().ok())
+        .map(Version)
+        .ok_or_else(|| format!("src/bindings/{}.rs names no version", engine.name()))
+}
+
+fn bindings(engine: Engine) -> Result<String, String> {
+    let name = format!("src/bindings/{}.rs", engine.name());
+    let path = env::cargo_path("CARGO_MANIFEST_DIR").join(name);
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))
+}

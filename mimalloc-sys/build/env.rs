@@ -1,0 +1,44 @@
+//! The only reader of the environment. Each variable of ours is looked up as
+//! `<TARGET>_NAME` first (upper case, underscores), then as `NAME`, and each
+//! look-up tells cargo to run the build script again when the value changes.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The value of one of our variables; an empty value counts as unset.
+pub(crate) fn var(name: &str) -> Option<OsString> {
+    let prefix = cargo("TARGET").to_uppercase().replace(['-', '.'], "_");
+    [format!("{prefix}_{name}"), name.to_owned()]
+        .iter()
+        .filter_map(|name| {
+            println!("cargo::rerun-if-env-changed={name}");
+            env::var_os(name)
+        })
+        .find(|value| !value.is_empty())
+}
+
+/// A path in one of our variables.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+    var(name).map(PathBuf::from)
+}
+
+/// A switch: `None` when unset, otherwise whether it is anything but `0`.
+pub(crate) fn switch(name: &str) -> Option<bool> {
+    var(name).map(|value| value != "0")
+}
+
+/// Whether a switch is set and not `0`.
+pub(crate) fn is_on(name: &str) -> bool {
+    switch(name) == Some(true)
+}
+
+/// A variable that cargo sets for build scripts; empty when it doesn't.
+pub(crate) fn cargo(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}
+
+/// A directory that cargo names.
+pub(crate) fn cargo_path(name: &str) -> PathBuf {
+    PathBuf::from(env::var_os(name).unwrap_or_default())
+}

@@ -1,0 +1,72 @@
+//! Decides which mimalloc is linked, and tells the crate and its dependents
+//! what it is. How each way works is in the other files of this directory.
+
+mod describe;
+mod env;
+mod headers;
+mod platform;
+mod system;
+mod upstream;
+mod vendored;
+
+#[cfg(feature = "bindgen")]
+mod bindgen;
+
+use std::process::ExitCode;
+
+use describe::{Link, bound_version};
+use headers::{Engine, Headers};
+use vendored::Settings;
+
+fn main() -> ExitCode {
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline)");
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            for line in e.lines() {
+                println!("cargo::error={line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    // A variable, because whoever packages a program decides this, not the
+    // manifests of its dependencies; it wins over the feature in both directions.
+    let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR").unwrap_or(cfg!(feature = "system"));
+    if is_system { link_system() } else { link_vendored() }
+}
+
+fn link_system() -> Result<(), String> {
+    let headers = system::find()?;
+    // How it was compiled can't be read from a header; nothing is assumed on.
+    Link { is_vendored: false, settings: Settings::default() }.describe(&headers)
+}
+
+fn link_vendored() -> Result<(), String> {
+    let ignored = ["MIMALLOC_SYS_LIB_DIR", "MIMALLOC_SYS_INCLUDE_DIR"];
+    let is_explicit = env::switch("MIMALLOC_SYS_NO_VENDOR").is_some();
+    if let (false, Some(name)) = (is_explicit, ignored.iter().find(|name| env::var(name).is_some())) {
+        return Err(format!(
+            "{name} is set, but the vendored source is asked for.\nSet MIMALLOC_SYS_NO_VENDOR=1 \
+             to link that library, or 0 to compile the source."
+        ));
+    }
+    let engine = if cfg!(feature = "v2") { Engine::V2 } else { Engine::V3 };
+    let source = upstream::find(engine)?;
+    let headers = Headers::read(&source.dir.join("include"))?;
+    let bound = bound_version(engine)?;
+    if headers.engine != engine || (source.is_pinned && headers.version != bound) {
+        return Err(format!(
+            "{} is mimalloc {}, but the {} bindings are of {bound}.\nRun `cargo xtask vendor` and \
+             `cargo xtask bindgen`, or choose the engine with the feature `v2`.",
+            source.dir.display(),
+            headers.version,
+            engine.name(),
+        ));
+    }
+    let settings = Settings::from_features(engine);
+    vendored::build(&source.dir, settings)?;
+    Link { is_vendored: true, settings }.describe(&headers)
+}

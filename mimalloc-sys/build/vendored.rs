@@ -1,0 +1,216 @@
+//! Compiles the C source: one file, `src/static.c`, that includes the rest.
+
+use std::path::Path;
+
+use crate::env;
+use crate::headers::Engine;
+use crate::platform::{Platform, Tls};
+
+/// What upstream's switches are set to, for the compiler and for dependents.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) debug: u8,
+    pub(crate) secure: u8,
+    pub(crate) padding: bool,
+    pub(crate) guarded: bool,
+    pub(crate) profile: bool,
+}
+
+impl Settings {
+    /// What the features ask for.
+    pub(crate) fn from_features(engine: Engine) -> Self {
+        let debug = debug_level();
+        let secure = secure_level();
+        // Upstream pads on its own from these levels on (types.h); dependents
+        // need to know the outcome.
+        let pads_from = if engine == Engine::V3 { 4 } else { 3 };
+        let tracked = cfg!(feature = "valgrind") || cfg!(feature = "asan");
+        Self {
+            debug,
+            secure,
+            padding: cfg!(feature = "padding") || tracked || debug > 0 || secure >= pads_from,
+            guarded: cfg!(feature = "guarded"),
+            profile: engine == Engine::V3 && !cfg!(feature = "no-profile"),
+        }
+    }
+}
+
+/// Highest level asked for wins, as features add up.
+fn secure_level() -> u8 {
+    [
+        (5, cfg!(feature = "secure-5")),
+        (4, cfg!(feature = "secure")),
+        (3, cfg!(feature = "secure-3")),
+        (2, cfg!(feature = "secure-2")),
+        (1, cfg!(feature = "secure-1")),
+    ]
+    .into_iter()
+    .find_map(|(level, asked)| asked.then_some(level))
+    .unwrap_or(0)
+}
+
+/// Cargo tells a build script nothing true about `debug-assertions`
+/// (`CARGO_CFG_DEBUG_ASSERTIONS` does not follow the profile, `PROFILE` is
+/// `release` for every profile that inherits from it). But it compiles the
+/// script itself with the profile's setting, so we look there.
+fn debug_level() -> u8 {
+    let veto = cfg!(feature = "no-debug") || env::is_on("MIMALLOC_SYS_NO_DEBUG");
+    if veto || !cfg!(debug_assertions) {
+        0
+    } else if cfg!(feature = "debug-full") {
+        3
+    } else {
+        u8::from(cfg!(feature = "debug"))
+    }
+}
+
+/// Compiles the tree at `source` and links it.
+pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
+    let platform = Platform::current();
+    let mut cc = cc::Build::new();
+    cc.file(source.join("src").join("static.c"))
+        .include(source.join("include"))
+        .include(source.join("src"))
+        .warnings(false)
+        // The allocator is a tool, not the program under development.
+        .opt_level(2);
+    define(&mut cc, settings, &platform);
+    language(&mut cc, &platform);
+    arch(&mut cc, &platform)?;
+    track(&mut cc)?;
+    if cfg!(feature = "override") {
+        override_malloc(&mut cc, &platform)?;
+    }
+    cc.try_compile("mimalloc").map_err(|e| format!("compiling mimalloc failed: {e}"))?;
+    for library in &platform.libraries {
+        println!("cargo::rustc-link-lib={library}");
+    }
+    Ok(())
+}
+
+/// `MI_DEBUG` must always be given: without it upstream builds at level 2,
+/// padded and printing.
+fn define(cc: &mut cc::Build, settings: Settings, platform: &Platform) {
+    cc.define("MI_DEBUG", &*settings.debug.to_string())
+        .define("MI_SECURE", &*settings.secure.to_string())
+        .define("MI_GUARDED", if settings.guarded { "1" } else { "0" });
+    if settings.debug == 0 {
+        cc.define("NDEBUG", None).define("MI_BUILD_RELEASE", None);
+    }
+    if cfg!(feature = "padding") {
+        cc.define("MI_PADDING", "1");
+    }
+    if !settings.profile {
+        cc.define("MI_PROFILE", "0");
+    }
+    if cfg!(feature = "no-thp") {
+        // The first keeps the engine from asking for huge pages, the second
+        // makes it tell the kernel not to use them for the process.
+        cc.define("MI_NO_THP", "1").define("MI_DEFAULT_ALLOW_THP", "0");
+    }
+    for (name, value) in &platform.defines {
+        cc.define(name, *value);
+    }
+}
+
+fn language(cc: &mut cc::Build, platform: &Platform) {
+    if platform.cpp {
+        cc.cpp(true).cpp_link_stdlib(None);
+        cc.flag("/TP").flag("/std:c++17").flag("/Zc:__cplusplus");
+    } else {
+        // We never throw, so nobody calls a C++ new-handler: keep the weak
+        // `std::get_new_handler` of upstream's C build out of the program.
+        cc.define("MI_NO_CXX_NEW_HANDLER", None);
+    }
+    let tls = if cfg!(feature = "local-dynamic-tls") && platform.tls != Tls::Default {
+        Tls::LocalDynamic
+    } else {
+        platform.tls
+    };
+    match tls {
+        Tls::Default => {}
+        Tls::InitialExec => _ = cc.flag("-ftls-model=initial-exec"),
+        Tls::LocalDynamic => _ = cc.flag("-ftls-model=local-dynamic"),
+    }
+}
+
+/// `opt-arch`: the compiler's idea of the machine it runs on.
+fn arch(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
+    if !cfg!(feature = "opt-arch") {
+        return Ok(());
+    }
+    if env::cargo("HOST") != env::cargo("TARGET") || platform.is_msvc {
+        return Err("feature `opt-arch` means -march=native, which needs a build for the \
+                    building machine itself and gcc or clang.\nDrop the feature, or name the \
+                    instruction set in CFLAGS."
+            .to_owned());
+    }
+    // gcc knows it as -mcpu on POWER, but upstream has nothing to gain there.
+    cc.flag("-march=native");
+    Ok(())
+}
+
+/// `valgrind` and `asan`: the source includes a header of the tool, whose
+/// absence would otherwise show as a page of compiler output.
+fn track(cc: &mut cc::Build) -> Result<(), String> {
+    if cfg!(feature = "valgrind") && cfg!(feature = "asan") {
+        return Err("features `valgrind` and `asan` exclude each other".to_owned());
+    }
+    if cfg!(feature = "valgrind") {
+        need_header("valgrind/memcheck.h").map_err(|e| {
+            format!(
+                "feature `valgrind` needs valgrind's header valgrind/memcheck.h: {e}\nInstall it \
+                 (Debian: apt-get install valgrind; Fedora: dnf install valgrind-devel), or name \
+                 its directory in CFLAGS=-I…"
+            )
+        })?;
+        cc.define("MI_TRACK_VALGRIND", "1");
+    }
+    if cfg!(feature = "asan") {
+        need_header("sanitizer/asan_interface.h").map_err(|e| {
+            format!(
+                "feature `asan` needs the compiler's header sanitizer/asan_interface.h: {e}\n\
+                 Install it (Debian: apt-get install libgcc-12-dev or libclang-rt-dev)."
+            )
+        })?;
+        cc.define("MI_TRACK_ASAN", "1").flag("-fsanitize=address");
+        // The runtime comes from the compiler that instrumented the C code,
+        // unless rustc brings its own (-Zsanitizer=address).
+        if !env::cargo("CARGO_CFG_SANITIZE").contains("address") {
+            let runtime = if cc.get_compiler().is_like_clang() { "clang_rt.asan" } else { "asan" };
+            println!("cargo::rustc-link-lib={runtime}");
+        }
+    }
+    Ok(())
+}
+
+/// Preprocesses a file that only includes `header`.
+fn need_header(header: &str) -> Result<(), String> {
+    let probe = env::cargo_path("OUT_DIR").join("probe.c");
+    std::fs::write(&probe, format!("#include <{header}>\n")).map_err(|e| e.to_string())?;
+    cc::Build::new()
+        .file(&probe)
+        .warnings(false)
+        .cargo_warnings(false)
+        .try_expand()
+        .map(drop)
+        .map_err(|_| "the compiler does not find it".to_owned())
+}
+
+/// `override`: the C `malloc` family of the whole program.
+fn override_malloc(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
+    if platform.is_windows {
+        return Err("feature `override` is not possible on Windows: upstream replaces malloc \
+                    there only with a DLL and its redirection module.\nDrop the feature; \
+                    `#[global_allocator]` needs no override."
+            .to_owned());
+    }
+    cc.define("MI_MALLOC_OVERRIDE", "1");
+    if platform.is_apple {
+        // CMake's default pair; the interposing half is only read in dylibs.
+        cc.define("MI_OSX_ZONE", "1").define("MI_OSX_INTERPOSE", "1");
+    }
+    // CMake: or the compiler turns our own malloc into calls to itself.
+    cc.flag("-fno-builtin-malloc");
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Complete raw FFI to [mimalloc]: each public function, type, option and
+//! constant of `mimalloc.h`, `mimalloc-stats.h` and `mimalloc-profile.h`, under
+//! its C name.
+//!
+//! Engine v3 (mimalloc 3.x) is compiled from the vendored C source by default;
+//! the feature `v2` takes engine v2 (mimalloc 2.x), the feature `system` an
+//! installed library. The README lists the features and the variables that
+//! the build script reads.
+//!
+//! Nothing here is checked. The `mimalloc` crate is the safe layer.
+//!
+//! [mimalloc]: https://github.com/microsoft/mimalloc
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Generated code: names are C's, and so are the docs (there are none: upstream
+// comments with `//`).
+#[allow(
+    missing_docs,
+    non_camel_case_types,
+    non_upper_case_globals,
+    missing_debug_implementations,
+    clippy::missing_safety_doc
+)]
+mod bindings {
+    #[cfg(feature = "bindgen")]
+    include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+    #[cfg(all(mimalloc_v3, not(feature = "bindgen")))]
+    include!("bindings/v3.rs");
+    #[cfg(all(mimalloc_v2, not(feature = "bindgen")))]
+    include!("bindings/v2.rs");
+}
+#[cfg(mimalloc_inline)]
+mod inline;
+mod typed;
+mod wide;
+
+pub use bindings::*;
+#[cfg(mimalloc_inline)]
+pub use inline::*;
+pub use typed::*;
+pub use wide::*;
+
+/// The C type of an enumeration: `int` for MSVC's compiler, `unsigned int` for
+/// the others, as no value is negative.
+#[cfg(target_env = "msvc")]
+#[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
+pub type c_enum = core::ffi::c_int;
+
+/// The C type of an enumeration: `int` for MSVC's compiler, `unsigned int` for
+/// the others, as no value is negative.
+#[cfg(not(target_env = "msvc"))]
+#[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
+pub type c_enum = core::ffi::c_uint;
+
+/// The largest size of the `_small` functions, in bytes. An expression in C,
+/// which is why bindgen leaves it out.
+pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX as usize * size_of::<usize>();
+
+/// Whether the C source was compiled with this crate, rather than found
+/// installed.
+pub const VENDORED: bool = matches!(env!("MIMALLOC_SYS_VENDORED").as_bytes(), b"1");
+
+/// The engine that is linked: `"v3"` or `"v2"`.
+pub const ENGINE: &str = env!("MIMALLOC_SYS_ENGINE");
+
+/// `MI_MALLOC_VERSION` of the headers that were found when this was built. A
+/// library loaded at run time may be another one: see [`mi_version`].
+pub const HEADER_VERSION: u32 = number(env!("MIMALLOC_SYS_VERSION"));
+
+/// Parses a decimal number; the build script passes nothing else.
+const fn number(text: &str) -> u32 {
+    let (text, mut value, mut i) = (text.as_bytes(), 0, 0);
+    while i < text.len() {
+        value = value * 10 + (text[i] - b'0') as u32;
+        i += 1;
+    }
+    value
+}

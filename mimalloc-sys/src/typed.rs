@@ -1,0 +1,1 @@
+//! The function-like macros of the headers.
