@@ -13,22 +13,42 @@ use std::process::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     // v3: the precondition-checked "small" frees and word-sized allocation.
     ("mimalloc_sized_free", &["mi_free_small_nonnull"]),
-    ("mimalloc_theap", &["mi_heap_theap", "mi_theap_malloc_small", "mi_theap_zalloc_small"]),
+    (
+        "mimalloc_theap",
+        &[
+            "mi_heap_theap",
+            "mi_theap_malloc_small",
+            "mi_theap_zalloc_small",
+        ],
+    ),
     ("mimalloc_has_stats", &["mi_stats_get", "mi_stats_get_json"]),
     ("mimalloc_has_heap_stats", &["mi_heap_stats_get"]),
     ("mimalloc_has_bin_size", &["mi_stats_get_bin_size"]),
     ("mimalloc_has_option_get_size", &["mi_option_get_size"]),
     ("mimalloc_has_options_print", &["mi_options_print"]),
     ("mimalloc_has_options_print_out", &["mi_options_print_out"]),
-    ("mimalloc_has_process_info_print", &["mi_process_info_print"]),
+    (
+        "mimalloc_has_process_info_print",
+        &["mi_process_info_print"],
+    ),
     ("mimalloc_has_arenas_print", &["mi_arenas_print"]),
     ("mimalloc_has_heap_new_ex", &["mi_heap_new_ex"]),
     ("mimalloc_has_heap_zalloc_small", &["mi_heap_zalloc_small"]),
     ("mimalloc_has_threadpool", &["mi_thread_set_in_threadpool"]),
     ("mimalloc_has_arena_contains", &["mi_arena_contains"]),
-    ("mimalloc_has_arena_limits", &["mi_arena_min_size", "mi_arena_min_alignment", "mi_arena_max_object_size"]),
+    (
+        "mimalloc_has_arena_limits",
+        &[
+            "mi_arena_min_size",
+            "mi_arena_min_alignment",
+            "mi_arena_max_object_size",
+        ],
+    ),
     ("mimalloc_has_arenas_purge", &["mi_arenas_purge"]),
-    ("mimalloc_has_profiler", &["mi_pprof_profiler_new", "mi_profile"]),
+    (
+        "mimalloc_has_profiler",
+        &["mi_pprof_profiler_new", "mi_profile"],
+    ),
     ("mimalloc_has_numa_affinity", &["mi_heap_set_numa_affinity"]),
 ];
 
@@ -139,7 +159,9 @@ fn nightly_compiler() -> bool {
     if env::var_os("RUSTC_BOOTSTRAP").is_some() {
         return true;
     }
-    let Some(rustc) = env::var_os("RUSTC") else { return false };
+    let Some(rustc) = env::var_os("RUSTC") else {
+        return false;
+    };
     // With a wrapper the version is still that of the compiler behind it.
     let version = Command::new(rustc).arg("--version").output();
     version.is_ok_and(|output| {

@@ -1,0 +1,28 @@
+//! Errors of heaps.
+
+use core::fmt;
+
+/// Why a heap could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeapError {
+    /// The system, or the arena asked for, gave no memory for the heap.
+    OutOfMemory,
+    /// Engine v3 holds at most [`MAX_HEAPS`](crate::MAX_HEAPS) heaps at once.
+    TooManyHeaps,
+}
+
+impl fmt::Display for HeapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfMemory => f.write_str("mimalloc returned no heap: out of memory"),
+            Self::TooManyHeaps => write!(
+                f,
+                "mimalloc holds at most {} heaps at once; drop one first",
+                crate::MAX_HEAPS
+            ),
+        }
+    }
+}
+
+impl core::error::Error for HeapError {}

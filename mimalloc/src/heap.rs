@@ -1,0 +1,493 @@
+//! Heaps: memory that is thrown away in one call.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+#[cfg(mimalloc_v3)]
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use mimalloc_sys as sys;
+
+use crate::arena::Arena;
+use crate::error::HeapError;
+use crate::raw::{lock, source};
+
+/// The most heaps that can be live at once on engine v3, the main heap not
+/// counted. Engine v2 has no limit of its own.
+pub const MAX_HEAPS: usize = 64_512;
+
+/// Heaps of this crate that are live. Upstream has a limit too, but in builds
+/// with debugging or hardening it aborts there.
+#[cfg(mimalloc_v3)]
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// An owned mimalloc heap: an allocator whose blocks are all freed at once.
+///
+/// What will bite:
+///
+/// - **Dropping a heap frees every block in it**, whether or not the values in
+///   those blocks were dropped. Collections borrow the heap (`Vec::new_in(&heap)`)
+///   or own it (`Vec::new_in(heap)`), so none can be left by then; a collection
+///   that was [forgotten](core::mem::forget) loses its memory, as it asked for.
+/// - **Threads**: on engine v3 a heap is `Send` and `Sync`; any thread may
+///   allocate in it. On engine v2 it belongs to the thread that made it.
+/// - A heap costs some microseconds and, once used, some 160 to 250 KiB on
+///   engine v3. It pays from a few thousand objects, or where a clean end
+///   matters more than that.
+///
+/// ```
+/// use allocator_api2_02::vec::Vec;
+/// use hashbrown::{DefaultHashBuilder, HashMap};
+/// use mimalloc::Heap;
+///
+/// let heap = Heap::new()?;
+/// let mut primes = Vec::new_in(&heap);
+/// primes.extend([2, 3, 5, 7, 11]);
+///
+/// let mut squares = HashMap::with_hasher_in(DefaultHashBuilder::default(), &heap);
+/// for &prime in &primes {
+///     squares.insert(prime, prime * prime);
+/// }
+/// assert_eq!(squares[&7], 49);
+/// assert!(heap.contains(primes.as_slice()));
+/// # Ok::<(), mimalloc::HeapError>(())
+/// ```
+///
+/// A collection can't outlive the heap that it borrows:
+///
+/// ```compile_fail
+/// use allocator_api2_02::vec::Vec;
+/// let numbers = {
+///     let heap = mimalloc::Heap::new().unwrap();
+///     Vec::<u8, _>::new_in(&heap)
+/// };
+/// drop(numbers);
+/// ```
+///
+/// # Invariants
+///
+/// `raw` is a live heap that this value owns, unless it is behind the reference
+/// that [`Heap::main`] returns. On engine v2 it belongs to the current thread.
+#[repr(transparent)]
+#[doc(alias = "mi_heap_t")]
+pub struct Heap {
+    raw: NonNull<sys::mi_heap_t>,
+}
+
+// SAFETY: engine v3 documents heaps as usable and destroyable on any thread
+// (mimalloc.h 3.6.1, "Heaps: first-class. Can allocate from any thread").
+// Destroying takes `&mut` or ownership, so no other thread is inside then.
+#[cfg(mimalloc_v3)]
+unsafe impl Send for Heap {}
+
+// SAFETY: as above: every function reachable through `&Heap` may be called
+// concurrently on engine v3. What must not be takes `&mut Heap`.
+#[cfg(mimalloc_v3)]
+unsafe impl Sync for Heap {}
+
+impl Heap {
+    /// Makes a heap.
+    ///
+    /// Calls `mi_heap_new`.
+    ///
+    /// # Errors
+    ///
+    /// When memory runs out, or on engine v3 when [`MAX_HEAPS`] are live.
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// A heap of engine v2 must be gone before its thread is. Where the
+    /// standard library runs `thread_local!` destructors too late for that
+    /// (engine v2 on anything but glibc) there are no owned heaps, only
+    /// [`Heap::scope`].
+    #[cfg(mimalloc_owned_heaps)]
+    #[doc(alias = "mi_heap_new")]
+    pub fn new() -> Result<Self, HeapError> {
+        Self::create()
+    }
+
+    /// Makes a heap whose memory all comes from `arena`.
+    ///
+    /// In an exclusive arena that is a hard limit: when the arena is full,
+    /// allocating fails with the trait's error (`try_reserve` returns it), and
+    /// nothing else in the process suffers. See [`Arena`].
+    ///
+    /// Calls `mi_heap_new_in_arena`; on engine v2 `mi_heap_new_ex` where the
+    /// library has it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Heap::new`].
+    #[cfg(mimalloc_owned_heaps)]
+    #[doc(alias = "mi_heap_new_in_arena")]
+    #[doc(alias = "mi_heap_new_ex")]
+    pub fn new_in(arena: Arena) -> Result<Self, HeapError> {
+        Self::create_in(arena)
+    }
+
+    /// Makes a heap, lends it to `f`, and destroys it when `f` is done or
+    /// panics. Works on every engine and platform.
+    ///
+    /// ```
+    /// use allocator_api2_02::vec::Vec;
+    /// use mimalloc::Heap;
+    ///
+    /// let total = Heap::scope(|heap| {
+    ///     let mut parts = Vec::new_in(heap);
+    ///     parts.extend(["1", "2", "39"]);
+    ///     parts.iter().filter_map(|part| part.parse::<u32>().ok()).sum::<u32>()
+    /// })?;
+    /// assert_eq!(total, 42);
+    /// # Ok::<(), mimalloc::HeapError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for `Heap::new`; `f` is then not called.
+    pub fn scope<R>(f: impl FnOnce(&Self) -> R) -> Result<R, HeapError> {
+        let heap = Self::create()?;
+        Ok(f(&heap))
+    }
+
+    pub(crate) fn create() -> Result<Self, HeapError> {
+        // SAFETY: may be called at any time, on any thread.
+        counted(|| unsafe { sys::mi_heap_new() })
+    }
+
+    pub(crate) fn create_in(arena: Arena) -> Result<Self, HeapError> {
+        let id = arena.id();
+        #[cfg(mimalloc_has_heap_new_ex)]
+        let make = || {
+            // Heaps of `mi_heap_new_in_arena` can't be destroyed on 2.5.2.
+            // SAFETY: the id is that of an arena, which are never unloaded.
+            unsafe { sys::mi_heap_new_ex(0, true, id) }
+        };
+        #[cfg(not(mimalloc_has_heap_new_ex))]
+        let make = || {
+            // SAFETY: the id is that of an arena, which are never unloaded.
+            unsafe { sys::mi_heap_new_in_arena(id) }
+        };
+        counted(make)
+    }
+
+    /// The heap that plain allocation uses, shared by all threads.
+    ///
+    /// It can't be destroyed or reset. Engine v3 only; engine v2 has a main
+    /// heap for each thread.
+    ///
+    /// Calls `mi_heap_main`.
+    #[cfg(mimalloc_v3)]
+    #[must_use]
+    #[doc(alias = "mi_heap_main")]
+    pub fn main() -> &'static Self {
+        static MAIN: AtomicPtr<sys::mi_heap_t> = AtomicPtr::new(core::ptr::null_mut());
+        if MAIN.load(Ordering::Acquire).is_null() {
+            // SAFETY: may be called at any time, on any thread.
+            let main = unsafe { sys::mi_heap_main() };
+            let null = core::ptr::null_mut();
+            // Only ever written once, so that it can be read plainly below.
+            let _ = MAIN.compare_exchange(null, main, Ordering::AcqRel, Ordering::Acquire);
+        }
+        // SAFETY: `Heap` and `AtomicPtr` are both one pointer wide; it is not
+        // null any more, never written again, and the main heap is never freed.
+        unsafe { &*MAIN.as_ptr().cast::<Self>() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn source(&self) -> source::InHeap {
+        // SAFETY: by the type's invariant the heap lives while `self` does, and
+        // on engine v2 `self` can't leave the thread.
+        unsafe { source::InHeap::new(self.raw.as_ptr()) }
+    }
+
+    /// Frees every block in the heap and leaves it empty, ready for the next
+    /// request, frame or parse.
+    ///
+    /// `&mut self` proves that no collection in the heap is left.
+    ///
+    /// Calls `mi_heap_new` and `mi_heap_destroy`. A heap made in an arena goes
+    /// on in it only through [`reset_in`](Self::reset_in).
+    ///
+    /// ```
+    /// use allocator_api2_02::boxed::Box;
+    /// use mimalloc::Heap;
+    ///
+    /// let mut heap = Heap::new()?;
+    /// for frame in 0..3 {
+    ///     let scratch = Box::new_in([frame; 1000], &heap);
+    ///     assert_eq!(scratch[999], frame);
+    ///     drop(scratch);
+    ///     heap.reset()?;
+    /// }
+    /// # Ok::<(), mimalloc::HeapError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for `Heap::new`; the heap then stays as it was.
+    #[doc(alias = "mi_heap_destroy")]
+    pub fn reset(&mut self) -> Result<(), HeapError> {
+        *self = Self::create()?;
+        Ok(())
+    }
+
+    /// As [`reset`](Self::reset), with the fresh heap in `arena`.
+    ///
+    /// The old heap is freed first, as an exclusive arena may have no room for
+    /// both. Should there be none for the new one either, the heap becomes a
+    /// plain one.
+    ///
+    /// # Errors
+    ///
+    /// As for `Heap::new`.
+    pub fn reset_in(&mut self, arena: Arena) -> Result<(), HeapError> {
+        *self = Self::create()?;
+        *self = Self::create_in(arena)?;
+        Ok(())
+    }
+
+    /// Gives unused memory of the heap back: that of the current thread's part
+    /// on engine v3. `force` also what mimalloc would keep for a while.
+    ///
+    /// Frees no live block. Calls `mi_heap_collect`.
+    #[doc(alias = "mi_heap_collect")]
+    pub fn collect(&self, force: bool) {
+        // SAFETY: the heap is live and, on engine v2, this thread's.
+        unsafe { sys::mi_heap_collect(self.as_raw(), force) };
+    }
+
+    /// Whether `value` lies in a block of this heap.
+    ///
+    /// On engine v2 the search takes time in proportion to the heap's pages and
+    /// sees the start of blocks only.
+    ///
+    /// Calls `mi_heap_contains`; on engine v2 `mi_heap_check_owned`.
+    #[must_use]
+    #[doc(alias = "mi_heap_contains")]
+    #[doc(alias = "mi_heap_check_owned")]
+    pub fn contains<T: ?Sized>(&self, value: &T) -> bool {
+        // SAFETY: a live value is not freed while it is borrowed.
+        unsafe { self.contains_ptr(core::ptr::from_ref(value).cast()) }
+    }
+
+    /// As [`contains`](Self::contains), for a pointer.
+    ///
+    /// # Safety
+    ///
+    /// - If `ptr` points into a block of mimalloc, that block is not freed
+    ///   during the call. Otherwise it may be anything.
+    #[must_use]
+    pub unsafe fn contains_ptr(&self, ptr: *const u8) -> bool {
+        #[cfg(mimalloc_v3)]
+        // SAFETY: the heap is live; the caller keeps a block of mimalloc alive,
+        // and of other addresses only the page map is asked.
+        unsafe {
+            sys::mi_heap_contains(self.as_raw(), ptr.cast())
+        }
+        #[cfg(mimalloc_v2)]
+        // SAFETY: the heap is live and this thread's; only its own pages are
+        // looked at, never the pointer's target.
+        unsafe {
+            sys::mi_heap_check_owned(self.as_raw(), ptr.cast())
+        }
+    }
+
+    /// Prefers memory of one NUMA node for what the heap allocates from now on;
+    /// `None` takes the preference away.
+    ///
+    /// Calls `mi_heap_set_numa_affinity`. Engine v3 only.
+    #[cfg(mimalloc_has_numa_affinity)]
+    #[doc(alias = "mi_heap_set_numa_affinity")]
+    pub fn set_numa_affinity(&mut self, node: Option<u16>) {
+        let node = node.map_or(-1, i32::from);
+        // SAFETY: the heap is live; `&mut` keeps others from reading the field.
+        unsafe { sys::mi_heap_set_numa_affinity(self.as_raw(), node) };
+    }
+
+    /// In builds with debugging, leaves the first `bytes` of each block alone
+    /// when filling it on allocation and on free.
+    ///
+    /// Calls `mi_heap_set_debug_fill_preserve`. Engine v3 only.
+    #[cfg(mimalloc_has_numa_affinity)]
+    #[doc(alias = "mi_heap_set_debug_fill_preserve")]
+    pub fn set_debug_fill_preserve(&mut self, bytes: usize) {
+        // SAFETY: the heap is live; `&mut` keeps others from reading the field.
+        unsafe { sys::mi_heap_set_debug_fill_preserve(self.as_raw(), bytes) };
+    }
+
+    /// The C heap, for calls that this crate has no form for.
+    ///
+    /// It is live for as long as `self` is borrowed; what is done with it is
+    /// the caller's to answer for.
+    #[inline]
+    #[must_use]
+    pub fn as_raw(&self) -> *mut sys::mi_heap_t {
+        self.raw.as_ptr()
+    }
+
+    /// Gives up ownership of the C heap, which is now the caller's to destroy,
+    /// with `Heap::from_raw` for one.
+    #[must_use]
+    pub fn into_raw(self) -> *mut sys::mi_heap_t {
+        ManuallyDrop::new(self).raw.as_ptr()
+    }
+
+    /// Takes ownership of a C heap.
+    ///
+    /// # Safety
+    ///
+    /// - `raw` is a live heap that nobody else will delete or destroy, and not
+    ///   a main heap.
+    /// - Its blocks are not used after the returned value is dropped or reset.
+    /// - It is not, and will not be, any thread's default heap when that
+    ///   happens.
+    /// - On engine v2 it belongs to the current thread, and the returned value
+    ///   is dropped before mimalloc's part of the thread ends.
+    #[must_use]
+    pub unsafe fn from_raw(raw: NonNull<sys::mi_heap_t>) -> Self {
+        #[cfg(mimalloc_v3)]
+        LIVE.fetch_add(1, Ordering::Relaxed);
+        // INVARIANT: live and owned, as the caller promises.
+        Self { raw }
+    }
+
+    /// Ends the heap but keeps its blocks, which become the main heap's and are
+    /// freed one by one like any other.
+    ///
+    /// [`SharedHeap`](crate::SharedHeap) is the safe way to let blocks outlive
+    /// their heap's handle.
+    ///
+    /// Calls `mi_heap_delete`.
+    ///
+    /// # Safety
+    ///
+    /// - No block of this heap is freed or resized on another thread during the
+    ///   call: engine v3 races that, and crashes.
+    /// - No [`set_default`](Self::set_default) of this heap is in force.
+    #[doc(alias = "mi_heap_delete")]
+    pub unsafe fn delete_keeping_blocks(self) {
+        let raw = self.into_raw();
+        let _guard = lock::destroying();
+        // SAFETY: the heap was owned and is used no more; the caller keeps
+        // foreign frees away, the guard walks over all heaps.
+        unsafe { sys::mi_heap_delete(raw) };
+        #[cfg(mimalloc_v3)]
+        LIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Makes this heap the one that plain allocation of the current thread
+    /// uses, until the returned guard is dropped.
+    ///
+    /// That is all of it: with [`MiMalloc`](crate::MiMalloc) as global
+    /// allocator also what the standard library keeps for the thread.
+    ///
+    /// Calls `mi_theap_set_default` on engine v3, `mi_heap_set_default` on v2.
+    ///
+    /// # Safety
+    ///
+    /// - The guard is dropped, not forgotten, on this thread, and guards of
+    ///   several heaps in the reverse order of their making.
+    /// - Nothing allocated meanwhile on this thread by plain allocation is used
+    ///   or freed after the heap is gone.
+    #[doc(alias = "mi_theap_set_default")]
+    #[doc(alias = "mi_heap_set_default")]
+    #[must_use = "the heap is the default only until the guard is dropped"]
+    pub unsafe fn set_default(&self) -> DefaultGuard<'_> {
+        #[cfg(mimalloc_v3)]
+        let before = {
+            // SAFETY: the heap is live.
+            let theap = unsafe { sys::mi_heap_theap(self.as_raw()) };
+            // SAFETY: this thread's theap; the caller keeps the heap alive.
+            unsafe { sys::mi_theap_set_default(theap) }
+        };
+        #[cfg(mimalloc_v2)]
+        // SAFETY: the heap is live and this thread's.
+        let before = unsafe { sys::mi_heap_set_default(self.as_raw()) };
+        DefaultGuard {
+            before,
+            heap: core::marker::PhantomData,
+        }
+    }
+}
+
+/// Counts a heap in and makes it.
+fn counted(make: impl FnOnce() -> *mut sys::mi_heap_t) -> Result<Heap, HeapError> {
+    #[cfg(mimalloc_v3)]
+    if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
+        LIVE.fetch_sub(1, Ordering::Relaxed);
+        return Err(HeapError::TooManyHeaps);
+    }
+    match NonNull::new(make()) {
+        // INVARIANT: just made, and nobody else knows it.
+        Some(raw) => Ok(Heap { raw }),
+        None => {
+            #[cfg(mimalloc_v3)]
+            LIVE.fetch_sub(1, Ordering::Relaxed);
+            Err(HeapError::OutOfMemory)
+        }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        let _guard = lock::destroying();
+        // SAFETY: the heap is owned; nothing borrows it any more, so no thread
+        // is inside, and no block of it is used again. The guard keeps walks
+        // over all heaps away.
+        unsafe { sys::mi_heap_destroy(self.as_raw()) };
+        #[cfg(mimalloc_v3)]
+        LIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Heap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Heap").field(&self.raw).finish()
+    }
+}
+
+/// Keeps a heap the default of the thread; see [`Heap::set_default`].
+#[derive(Debug)]
+pub struct DefaultGuard<'heap> {
+    #[cfg(mimalloc_v3)]
+    before: *mut sys::mi_theap_t,
+    #[cfg(mimalloc_v2)]
+    before: *mut sys::mi_heap_t,
+    heap: core::marker::PhantomData<&'heap Heap>,
+}
+
+impl Drop for DefaultGuard<'_> {
+    fn drop(&mut self) {
+        #[cfg(mimalloc_v3)]
+        // SAFETY: the thread's default before; `set_default` makes the caller
+        // nest guards, so that it is still live.
+        unsafe {
+            sys::mi_theap_set_default(self.before);
+        }
+        #[cfg(mimalloc_v2)]
+        // SAFETY: as above.
+        unsafe {
+            sys::mi_heap_set_default(self.before);
+        }
+    }
+}
+
+/// Whether `value` lies in a block of any heap of mimalloc.
+///
+/// Calls `mi_any_heap_contains`; on engine v2 `mi_is_in_heap_region`.
+#[must_use]
+#[doc(alias = "mi_any_heap_contains")]
+#[doc(alias = "mi_is_in_heap_region")]
+pub fn any_heap_contains<T: ?Sized>(value: &T) -> bool {
+    let ptr = core::ptr::from_ref(value).cast();
+    #[cfg(mimalloc_v3)]
+    // SAFETY: only the page map is asked.
+    unsafe {
+        sys::mi_any_heap_contains(ptr)
+    }
+    #[cfg(mimalloc_v2)]
+    // SAFETY: only mimalloc's own tables are asked.
+    unsafe {
+        sys::mi_is_in_heap_region(ptr)
+    }
+}

@@ -1,0 +1,77 @@
+//! Which mimalloc entry a size and an alignment may use. Pure arithmetic.
+//!
+//! mimalloc aligns every block to the machine word, and to 16 bytes once the
+//! block is at least that large. Anything stricter must be asked for. Handing
+//! out a plain block for a stricter layout was RUSTSEC-2022-0094.
+
+/// Largest size of the "small" entries of mimalloc (`MI_SMALL_SIZE_MAX`).
+pub(crate) const SMALL_MAX: usize = mimalloc_sys::MI_SMALL_SIZE_MAX as usize;
+
+/// Alignment of every block, whatever its size.
+pub(crate) const WORD: usize = size_of::<usize>();
+
+/// Alignment of every block that is at least as large (`MI_MAX_ALIGN_SIZE`).
+pub(crate) const MAX_ALIGN: usize = 16;
+
+/// Whether a plain `mi_malloc(size)` is aligned to `align`.
+#[inline(always)]
+pub(crate) const fn is_plain(size: usize, align: usize) -> bool {
+    align <= WORD || (align <= MAX_ALIGN && align <= size)
+}
+
+/// Whether `size` may use the small allocation entries.
+#[inline(always)]
+pub(crate) const fn is_small(size: usize) -> bool {
+    size <= SMALL_MAX
+}
+
+/// Whether a block that currently fits `size` and `align` may go through the
+/// small free entries: it then lies in a small page (upstream's contract of
+/// `mi_free_csize_aligned`).
+#[inline(always)]
+pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
+    align <= size && size <= SMALL_MAX
+}
+
+/// Whether small blocks of this size are, in practice, aligned to `align`.
+///
+/// Only a guess that is worth testing on the address: every size class up to
+/// [`SMALL_MAX`] that holds a multiple of a power of two is itself a multiple
+/// of it, unless padding is added or blocks are sampled.
+#[inline(always)]
+pub(crate) const fn is_likely_natural(size: usize, align: usize) -> bool {
+    !cfg!(mimalloc_padding) && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
+}
+
+/// Largest old alignment with which a block may stay in place when its
+/// alignment changes: a block with a stricter one may point into a larger
+/// page, which the new layout would then free as a small block.
+pub(crate) const KEEP_ALIGN_MAX: usize = SMALL_MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_never_exceeds_what_upstream_promises() {
+        for shift in 0..=12 {
+            let align = 1_usize << shift;
+            for size in 1..=8192 {
+                let promised = if size >= MAX_ALIGN { MAX_ALIGN } else { WORD };
+                if is_plain(size, align) {
+                    assert!(align <= promised || (align <= size && align <= MAX_ALIGN));
+                } else {
+                    assert!(align > WORD);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_free_needs_a_small_page() {
+        assert!(is_small_free(8, 8));
+        assert!(is_small_free(SMALL_MAX, SMALL_MAX));
+        assert!(!is_small_free(SMALL_MAX + 1, 1));
+        assert!(!is_small_free(8, 16));
+    }
+}

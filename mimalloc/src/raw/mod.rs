@@ -1,0 +1,7 @@
+//! The seam to C: the only place that allocates, reallocates or frees through
+//! mimalloc's functions. Everything above speaks in [`core::alloc::Layout`].
+
+pub(crate) mod alloc;
+pub(crate) mod layout;
+pub(crate) mod lock;
+pub(crate) mod source;

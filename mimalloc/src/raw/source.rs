@@ -1,0 +1,290 @@
+//! Where blocks come from: the default heap, a heap, or a thread's part of one.
+//!
+//! Each source names the cheapest C entry for each kind of request. All of them
+//! return null when memory runs out, and blocks of every source are freed by
+//! the same functions, on any thread.
+
+use core::ffi::c_void;
+
+use mimalloc_sys as sys;
+
+/// The C entries of one place to allocate from.
+///
+/// # Safety
+///
+/// Whoever makes a value of an implementing type promises that its C object is
+/// usable on the current thread for as long as the value is used.
+///
+/// Implementations return either null or a block that is valid for the size
+/// asked for, aligned to at least the word size, to 16 bytes when the size is
+/// at least that, and to `align` where there is such an argument.
+pub(crate) unsafe trait Source: Copy {
+    /// Allocates `size` bytes, `0 < size <= SMALL_MAX`.
+    unsafe fn malloc_small(self, size: usize) -> *mut c_void;
+    /// As [`malloc_small`](Self::malloc_small), all bytes zero.
+    unsafe fn zalloc_small(self, size: usize) -> *mut c_void;
+    /// Allocates `size` bytes.
+    unsafe fn malloc(self, size: usize) -> *mut c_void;
+    /// As [`malloc`](Self::malloc), all bytes zero.
+    unsafe fn zalloc(self, size: usize) -> *mut c_void;
+    /// Allocates `size` bytes at a multiple of `align`, a power of two.
+    unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void;
+    /// As [`malloc_aligned`](Self::malloc_aligned), all bytes zero.
+    unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void;
+    /// Resizes the block `ptr`, keeping its contents; on null it is untouched.
+    unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void;
+    /// As [`realloc`](Self::realloc), at a multiple of `align`.
+    ///
+    /// `None`: this source has no such entry.
+    unsafe fn realloc_aligned(
+        self,
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+    ) -> Option<*mut c_void>;
+}
+
+/// The default heap of the current thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Default;
+
+// SAFETY: the functions initialise the thread's heap on first use; upstream
+// documents size and alignment as required above.
+unsafe impl Source for Default {
+    #[inline(always)]
+    unsafe fn malloc_small(self, size: usize) -> *mut c_void {
+        // The word-sized entry saves rounding at run time; it is not exported
+        // from shared libraries.
+        #[cfg(all(mimalloc_v3, mimalloc_vendored))]
+        // SAFETY: the caller keeps `size` within the small sizes.
+        unsafe {
+            sys::mi_wmalloc_small(sys::mi_wsize_from_size(size))
+        }
+        #[cfg(not(all(mimalloc_v3, mimalloc_vendored)))]
+        // SAFETY: the caller keeps `size` within the small sizes.
+        unsafe {
+            sys::mi_malloc_small(size)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
+        #[cfg(all(mimalloc_v3, mimalloc_vendored))]
+        // SAFETY: the caller keeps `size` within the small sizes.
+        unsafe {
+            sys::mi_wzalloc_small(sys::mi_wsize_from_size(size))
+        }
+        #[cfg(not(all(mimalloc_v3, mimalloc_vendored)))]
+        // SAFETY: the caller keeps `size` within the small sizes.
+        unsafe {
+            sys::mi_zalloc_small(size)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn malloc(self, size: usize) -> *mut c_void {
+        // SAFETY: any size may be asked for.
+        unsafe { sys::mi_malloc(size) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc(self, size: usize) -> *mut c_void {
+        // SAFETY: any size may be asked for.
+        unsafe { sys::mi_zalloc(size) }
+    }
+
+    #[inline(always)]
+    unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        // SAFETY: any size and alignment may be asked for.
+        unsafe { sys::mi_malloc_aligned(size, align) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        // SAFETY: any size and alignment may be asked for.
+        unsafe { sys::mi_zalloc_aligned(size, align) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
+        // SAFETY: the caller passes a live block of mimalloc.
+        unsafe { sys::mi_realloc(ptr, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc_aligned(
+        self,
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+    ) -> Option<*mut c_void> {
+        // SAFETY: the caller passes a live block of mimalloc.
+        Some(unsafe { sys::mi_realloc_aligned(ptr, size, align) })
+    }
+}
+
+/// A heap: on engine v3 any thread's, on v2 the creating thread's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InHeap(*mut sys::mi_heap_t);
+
+impl InHeap {
+    /// # Safety
+    ///
+    /// `heap` must be live for as long as the value is used, and on engine v2
+    /// belong to the current thread.
+    #[inline(always)]
+    pub(crate) const unsafe fn new(heap: *mut sys::mi_heap_t) -> Self {
+        Self(heap)
+    }
+}
+
+// SAFETY: `InHeap::new` makes the caller promise a usable heap; upstream
+// documents size and alignment as required above.
+unsafe impl Source for InHeap {
+    #[inline(always)]
+    unsafe fn malloc_small(self, size: usize) -> *mut c_void {
+        // SAFETY: the heap is usable by `new`; the caller keeps `size` small.
+        unsafe { sys::mi_heap_malloc_small(self.0, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
+        #[cfg(mimalloc_has_heap_zalloc_small)]
+        // SAFETY: the heap is usable by `new`; the caller keeps `size` small.
+        unsafe {
+            sys::mi_heap_zalloc_small(self.0, size)
+        }
+        #[cfg(not(mimalloc_has_heap_zalloc_small))]
+        // SAFETY: the heap is usable by `new`.
+        unsafe {
+            sys::mi_heap_zalloc(self.0, size)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn malloc(self, size: usize) -> *mut c_void {
+        // SAFETY: the heap is usable by `new`.
+        unsafe { sys::mi_heap_malloc(self.0, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc(self, size: usize) -> *mut c_void {
+        // SAFETY: the heap is usable by `new`.
+        unsafe { sys::mi_heap_zalloc(self.0, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        // SAFETY: the heap is usable by `new`.
+        unsafe { sys::mi_heap_malloc_aligned(self.0, size, align) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        // SAFETY: the heap is usable by `new`.
+        unsafe { sys::mi_heap_zalloc_aligned(self.0, size, align) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
+        // SAFETY: the heap is usable by `new`; the caller passes a live block.
+        unsafe { sys::mi_heap_realloc(self.0, ptr, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc_aligned(
+        self,
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+    ) -> Option<*mut c_void> {
+        // SAFETY: the heap is usable by `new`; the caller passes a live block.
+        Some(unsafe { sys::mi_heap_realloc_aligned(self.0, ptr, size, align) })
+    }
+}
+
+/// The current thread's part of a heap, found once instead of on each call.
+#[cfg(mimalloc_theap)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InTheap(*mut sys::mi_theap_t);
+
+#[cfg(mimalloc_theap)]
+impl InTheap {
+    /// # Safety
+    ///
+    /// `theap` must come from `mi_heap_theap` on the current thread, and its
+    /// heap must be live for as long as the value is used.
+    #[inline(always)]
+    pub(crate) const unsafe fn new(theap: *mut sys::mi_theap_t) -> Self {
+        Self(theap)
+    }
+}
+
+#[cfg(mimalloc_theap)]
+// SAFETY: `InTheap::new` makes the caller promise a usable theap; upstream
+// documents size and alignment as required above. When upstream could not make
+// a theap it hands out one whose every allocation is null.
+unsafe impl Source for InTheap {
+    #[inline(always)]
+    unsafe fn malloc_small(self, size: usize) -> *mut c_void {
+        #[cfg(mimalloc_vendored)]
+        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
+        unsafe {
+            sys::mi_theap_wmalloc_small(self.0, sys::mi_wsize_from_size(size))
+        }
+        #[cfg(not(mimalloc_vendored))]
+        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
+        unsafe {
+            sys::mi_theap_malloc_small(self.0, size)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
+        #[cfg(mimalloc_vendored)]
+        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
+        unsafe {
+            sys::mi_theap_wzalloc_small(self.0, sys::mi_wsize_from_size(size))
+        }
+        #[cfg(not(mimalloc_vendored))]
+        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
+        unsafe {
+            sys::mi_theap_zalloc_small(self.0, size)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn malloc(self, size: usize) -> *mut c_void {
+        // SAFETY: the theap is usable by `new`.
+        unsafe { sys::mi_theap_malloc(self.0, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc(self, size: usize) -> *mut c_void {
+        // SAFETY: the theap is usable by `new`.
+        unsafe { sys::mi_theap_zalloc(self.0, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        // SAFETY: the theap is usable by `new`.
+        unsafe { sys::mi_theap_malloc_aligned(self.0, size, align) }
+    }
+
+    #[inline(always)]
+    unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        // SAFETY: the theap is usable by `new`.
+        unsafe { sys::mi_theap_zalloc_aligned(self.0, size, align) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
+        // SAFETY: the theap is usable by `new`; the caller passes a live block.
+        unsafe { sys::mi_theap_realloc(self.0, ptr, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc_aligned(self, _: *mut c_void, _: usize, _: usize) -> Option<*mut c_void> {
+        None
+    }
+}

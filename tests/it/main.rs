@@ -1,0 +1,1 @@
+//! Tests of the safe layer and the bindings, a module a type.
