@@ -17,19 +17,32 @@ pub(crate) struct Link {
 impl Link {
     /// Prints all of it.
     pub(crate) fn describe(self, headers: &Headers) -> Result<(), String> {
-        let Self { is_vendored, settings } = self;
+        let Self {
+            is_vendored,
+            settings,
+        } = self;
         let engine = headers.engine;
         println!("cargo::rustc-cfg=mimalloc_{}", engine.name());
         // The Rust twins of the inline functions call these.
-        if ["mi_malloc_csize", "mi_theap_wzalloc_small", "mi_free_small_nonnull"]
-            .iter()
-            .all(|name| headers.declares(name))
+        if [
+            "mi_malloc_csize",
+            "mi_theap_wzalloc_small",
+            "mi_free_small_nonnull",
+        ]
+        .iter()
+        .all(|name| headers.declares(name))
         {
             println!("cargo::rustc-cfg=mimalloc_inline");
         }
         println!("cargo::rustc-env=MIMALLOC_SYS_ENGINE={}", engine.name());
-        println!("cargo::rustc-env=MIMALLOC_SYS_VERSION={}", headers.version.0);
-        println!("cargo::rustc-env=MIMALLOC_SYS_VENDORED={}", u8::from(is_vendored));
+        println!(
+            "cargo::rustc-env=MIMALLOC_SYS_VERSION={}",
+            headers.version.0
+        );
+        println!(
+            "cargo::rustc-env=MIMALLOC_SYS_VENDORED={}",
+            u8::from(is_vendored)
+        );
 
         tell("include", headers.dir.display());
         tell("version", headers.version.0);
@@ -39,13 +52,30 @@ impl Link {
         tell("secure", settings.secure);
         tell("padding", u8::from(settings.padding));
         tell("guarded", u8::from(settings.guarded));
-        tell("profile", u8::from(settings.profile || (!is_vendored && engine == Engine::V3)));
+        tell(
+            "profile",
+            u8::from(settings.profile || (!is_vendored && engine == Engine::V3)),
+        );
         tell_differences(headers)?;
 
         #[cfg(feature = "bindgen")]
-        crate::bindgen::write(headers)?;
+        write_bindings(headers)?;
         Ok(())
     }
+}
+
+/// Makes bindings from the very headers, for this target.
+#[cfg(feature = "bindgen")]
+fn write_bindings(headers: &Headers) -> Result<(), String> {
+    let target = env::cargo("CARGO_PKG_RUST_VERSION");
+    let target = target
+        .parse()
+        .map_err(|e| format!("rust-version {target}: {e}"))?;
+    crate::bindgen::builder(&headers.dir, headers.engine.name(), target)
+        .generate()
+        .map_err(|e| format!("feature `bindgen`: {e}"))?
+        .write_to_file(env::cargo_path("OUT_DIR").join("bindings.rs"))
+        .map_err(|e| format!("feature `bindgen`: {e}"))
 }
 
 /// What of the committed bindings is not right for these headers: functions
@@ -71,13 +101,16 @@ fn tell_differences(headers: &Headers) -> Result<(), String> {
         .filter(|function| !headers.declares(function))
         .collect();
     tell("missing", missing.join(","));
-    let options: Vec<_> =
-        headers.options().iter().map(|(name, number)| format!("{name}:{number}")).collect();
+    let options: Vec<_> = headers
+        .options()
+        .iter()
+        .map(|(name, number)| format!("{name}:{number}"))
+        .collect();
     tell("options", options.join(","));
     Ok(())
 }
 
-fn tell(key: &str, value: impl std::fmt::Display) {
+fn tell(key: &str, value: impl core::fmt::Display) {
     println!("cargo::metadata={key}={value}");
 }
 

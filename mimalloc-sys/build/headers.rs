@@ -42,8 +42,8 @@ impl Version {
     }
 }
 
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Version {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let (major, minor, patch) = self.parts();
         write!(f, "{major}.{minor}.{patch}")
     }
@@ -70,8 +70,13 @@ impl Headers {
             .lines()
             .find_map(|line| {
                 let mut words = line.split_whitespace();
-                let define = (words.next(), words.next()) == (Some("#define"), Some("MI_MALLOC_VERSION"));
-                if define { words.next()?.parse().ok() } else { None }
+                let define =
+                    (words.next(), words.next()) == (Some("#define"), Some("MI_MALLOC_VERSION"));
+                if define {
+                    words.next()?.parse().ok()
+                } else {
+                    None
+                }
             })
             .map(Version)
             .ok_or_else(|| format!("{} defines no MI_MALLOC_VERSION", main.display()))?;
@@ -94,7 +99,12 @@ impl Headers {
             }
         }
         let dir = dir.to_owned();
-        Ok(Self { dir, version, engine, text })
+        Ok(Self {
+            dir,
+            version,
+            engine,
+            text,
+        })
     }
 
     /// Whether a function is declared (or defined inline).
@@ -116,12 +126,19 @@ impl Headers {
             .map_or("", |(body, _)| body);
         let mut options: Vec<(String, i64)> = Vec::new();
         let mut next = 0;
-        for item in body.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        for item in body
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+        {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
             let name = name.trim().trim_start_matches("mi_option_").to_owned();
             let value = value.trim().trim_start_matches("mi_option_");
             let alias = options.iter().find(|(other, _)| other == value);
-            let number = alias.map(|(_, n)| *n).or_else(|| value.parse().ok()).unwrap_or(next);
+            let number = alias
+                .map(|(_, n)| *n)
+                .or_else(|| value.parse().ok())
+                .unwrap_or(next);
             next = number + 1;
             options.push((name, number));
         }
@@ -141,7 +158,11 @@ fn without_comments(text: &str) -> String {
     while let Some(at) = rest.find("//").into_iter().chain(rest.find("/*")).min() {
         out.push_str(&rest[..at]);
         let comment = &rest[at..];
-        let end = if comment.starts_with("//") { "\n" } else { "*/" };
+        let end = if comment.starts_with("//") {
+            "\n"
+        } else {
+            "*/"
+        };
         // Keep the line break, so that `#define` lines stay apart.
         rest = comment.find(end).map_or("", |len| {
             &comment[len + if end == "\n" { 0 } else { end.len() }..]

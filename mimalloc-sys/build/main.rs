@@ -35,25 +35,40 @@ fn run() -> Result<(), String> {
     // A variable, because whoever packages a program decides this, not the
     // manifests of its dependencies; it wins over the feature in both directions.
     let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR").unwrap_or(cfg!(feature = "system"));
-    if is_system { link_system() } else { link_vendored() }
+    if is_system {
+        link_system()
+    } else {
+        link_vendored()
+    }
 }
 
 fn link_system() -> Result<(), String> {
     let headers = system::find()?;
     // How it was compiled can't be read from a header; nothing is assumed on.
-    Link { is_vendored: false, settings: Settings::default() }.describe(&headers)
+    Link {
+        is_vendored: false,
+        settings: Settings::default(),
+    }
+    .describe(&headers)
 }
 
 fn link_vendored() -> Result<(), String> {
     let ignored = ["MIMALLOC_SYS_LIB_DIR", "MIMALLOC_SYS_INCLUDE_DIR"];
     let is_explicit = env::switch("MIMALLOC_SYS_NO_VENDOR").is_some();
-    if let (false, Some(name)) = (is_explicit, ignored.iter().find(|name| env::var(name).is_some())) {
+    if let (false, Some(name)) = (
+        is_explicit,
+        ignored.iter().find(|name| env::var(name).is_some()),
+    ) {
         return Err(format!(
             "{name} is set, but the vendored source is asked for.\nSet MIMALLOC_SYS_NO_VENDOR=1 \
              to link that library, or 0 to compile the source."
         ));
     }
-    let engine = if cfg!(feature = "v2") { Engine::V2 } else { Engine::V3 };
+    let engine = if cfg!(feature = "v2") {
+        Engine::V2
+    } else {
+        Engine::V3
+    };
     let source = upstream::find(engine)?;
     let headers = Headers::read(&source.dir.join("include"))?;
     let bound = bound_version(engine)?;
@@ -68,5 +83,9 @@ fn link_vendored() -> Result<(), String> {
     }
     let settings = Settings::from_features(engine);
     vendored::build(&source.dir, settings)?;
-    Link { is_vendored: true, settings }.describe(&headers)
+    Link {
+        is_vendored: true,
+        settings,
+    }
+    .describe(&headers)
 }

@@ -114,6 +114,9 @@ fn lacks_64_bit_atomics(arch: &str) -> bool {
     match arch {
         // ARMv7 has them, ARMv6 and older don't.
         "arm" => !target.starts_with("armv7") && !target.starts_with("thumbv7"),
-        _ => matches!(arch, "mips" | "powerpc" | "riscv32" | "sparc" | "m68k" | "csky"),
+        _ => matches!(
+            arch,
+            "mips" | "powerpc" | "riscv32" | "sparc" | "m68k" | "csky"
+        ),
     }
 }

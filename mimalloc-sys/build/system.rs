@@ -44,13 +44,18 @@ const FILES: &[(&str, &str, &str)] = &[
 /// Finds the library, prints how to link it, and returns its headers.
 pub(crate) fn find() -> Result<Headers, String> {
     refuse_features()?;
-    let headers = match (env::path("MIMALLOC_SYS_LIB_DIR"), env::path("MIMALLOC_SYS_INCLUDE_DIR")) {
+    let headers = match (
+        env::path("MIMALLOC_SYS_LIB_DIR"),
+        env::path("MIMALLOC_SYS_INCLUDE_DIR"),
+    ) {
         (Some(lib), Some(include)) => named(&lib, &include)?,
         (None, None) => probed()?,
         _ => {
-            return Err("set MIMALLOC_SYS_LIB_DIR and MIMALLOC_SYS_INCLUDE_DIR together: the \
+            return Err(
+                "set MIMALLOC_SYS_LIB_DIR and MIMALLOC_SYS_INCLUDE_DIR together: the \
                         library and its headers must belong to each other"
-                .to_owned());
+                    .to_owned(),
+            );
         }
     };
     if cfg!(feature = "v2") && headers.engine != Engine::V2 {
@@ -61,7 +66,10 @@ pub(crate) fn find() -> Result<Headers, String> {
             headers.version
         ));
     }
-    println!("cargo::rerun-if-changed={}", headers.dir.join("mimalloc.h").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        headers.dir.join("mimalloc.h").display()
+    );
     Ok(headers)
 }
 
@@ -69,7 +77,8 @@ pub(crate) fn find() -> Result<Headers, String> {
 fn refuse_features() -> Result<(), String> {
     let asked: Vec<_> = COMPILED_IN
         .iter()
-        .filter_map(|(name, on)| on.then(|| format!("`{name}`")))
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| format!("`{name}`"))
         .collect();
     if asked.is_empty() {
         return Ok(());
@@ -87,7 +96,10 @@ fn named(lib: &Path, include: &Path) -> Result<Headers, String> {
     let headers = Headers::read(include).map_err(|e| format!("MIMALLOC_SYS_INCLUDE_DIR: {e}"))?;
     // The variables of the pkg-config crate, which also serve here. Shared is
     // its default too.
-    let refused = match (env::is_on("MIMALLOC_STATIC"), env::is_on("MIMALLOC_DYNAMIC")) {
+    let refused = match (
+        env::is_on("MIMALLOC_STATIC"),
+        env::is_on("MIMALLOC_DYNAMIC"),
+    ) {
         (true, _) => "dylib",
         (false, true) => "static",
         (false, false) => "",
@@ -96,8 +108,16 @@ fn named(lib: &Path, include: &Path) -> Result<Headers, String> {
         .iter()
         .find(|(file, kind, _)| *kind != refused && lib.join(file).is_file())
         .ok_or_else(|| {
-            let files: Vec<_> = FILES.iter().filter(|f| f.1 != refused).map(|f| f.0).collect();
-            format!("MIMALLOC_SYS_LIB_DIR={} holds none of {}", lib.display(), files.join(", "))
+            let files: Vec<_> = FILES
+                .iter()
+                .filter(|f| f.1 != refused)
+                .map(|f| f.0)
+                .collect();
+            format!(
+                "MIMALLOC_SYS_LIB_DIR={} holds none of {}",
+                lib.display(),
+                files.join(", ")
+            )
         })?;
     println!("cargo::rustc-link-search=native={}", lib.display());
     println!("cargo::rustc-link-lib={kind}={name}");
@@ -113,7 +133,10 @@ fn named(lib: &Path, include: &Path) -> Result<Headers, String> {
 fn probed() -> Result<Headers, String> {
     match pkg_config::probe_library("mimalloc") {
         Ok(library) => {
-            let dir = library.include_paths.iter().find(|dir| dir.join("mimalloc.h").is_file());
+            let dir = library
+                .include_paths
+                .iter()
+                .find(|dir| dir.join("mimalloc.h").is_file());
             Headers::read(&dir.cloned().map_or_else(include_of_compiler, Ok)?)
         }
         Err(e) => from_compiler().map_err(|search| not_found(&e, &search)),
@@ -132,12 +155,20 @@ fn from_compiler() -> Result<Headers, String> {
     // gcc and clang answer with a path when they find the file, and with the
     // bare name when they don't.
     let path = files.iter().find_map(|file| {
-        let out = compiler.to_command().arg(format!("-print-file-name={file}")).output().ok()?;
+        let out = compiler
+            .to_command()
+            .arg(format!("-print-file-name={file}"))
+            .output()
+            .ok()?;
         let path = PathBuf::from(String::from_utf8(out.stdout).ok()?.trim());
         path.is_absolute().then_some(path)
     });
     let path = path.ok_or_else(|| {
-        format!("{}/mimalloc.h is there, but no {}", include.display(), files.join(" or "))
+        format!(
+            "{}/mimalloc.h is there, but no {}",
+            include.display(),
+            files.join(" or ")
+        )
     })?;
     let headers = Headers::read(&include)?;
     if env::is_on("MIMALLOC_STATIC") {

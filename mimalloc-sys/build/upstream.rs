@@ -20,7 +20,10 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
     if let Some(dir) = env::path("MIMALLOC_SYS_SOURCE_DIR") {
         watch(&dir);
         return if is_tree(&dir) {
-            Ok(Source { dir, is_pinned: false })
+            Ok(Source {
+                dir,
+                is_pinned: false,
+            })
         } else {
             Err(format!(
                 "MIMALLOC_SYS_SOURCE_DIR={} holds no mimalloc source (include/mimalloc.h and \
@@ -37,7 +40,10 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
         let dir = home.join(engine.name());
         if is_tree(&dir) {
             watch(&dir);
-            return Ok(Source { dir, is_pinned: true });
+            return Ok(Source {
+                dir,
+                is_pinned: true,
+            });
         }
     }
     let asked = match homes.iter().find(|home| home.join("pin").is_dir()) {
@@ -48,7 +54,12 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
         }
         None => Err("this package holds neither the source nor a pin".to_owned()),
     };
-    asked.map(|dir| Source { dir, is_pinned: true }).map_err(|why| ways_out(engine, &why))
+    asked
+        .map(|dir| Source {
+            dir,
+            is_pinned: true,
+        })
+        .map_err(|why| ways_out(engine, &why))
 }
 
 fn is_tree(dir: &Path) -> bool {
@@ -89,24 +100,37 @@ fn path_in_carrier(home: &Path, engine: Engine) -> Result<String, String> {
         .lines()
         .skip(1)
         .take_while(|line| !line.starts_with('['))
-        .find_map(|line| line.strip_prefix("carrier-path")?.trim().strip_prefix('='))
+        .find_map(|line| line.strip_prefix("path")?.trim().strip_prefix('='))
         .map(|value| value.trim().trim_matches('"').to_owned())
-        .ok_or_else(|| format!("{} names no carrier-path for {}", pin.display(), engine.name()))
+        .ok_or_else(|| format!("{} names no path for {}", pin.display(), engine.name()))
 }
 
 /// Runs `cargo metadata`, which downloads what is missing unless `offline`.
 fn metadata(manifest: &Path, offline: bool) -> Result<String, String> {
     let mut cargo = Command::new(env::cargo_path("CARGO"));
-    cargo.args(["metadata", "--locked", "--format-version", "1", "--manifest-path"]).arg(manifest);
+    cargo
+        .args([
+            "metadata",
+            "--locked",
+            "--format-version",
+            "1",
+            "--manifest-path",
+        ])
+        .arg(manifest);
     if offline {
         cargo.arg("--offline");
     }
-    let out = cargo.output().map_err(|e| format!("can't run cargo: {e}"))?;
+    let out = cargo
+        .output()
+        .map_err(|e| format!("can't run cargo: {e}"))?;
     if out.status.success() {
         Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     } else {
         let stderr = String::from_utf8_lossy(&out.stderr);
-        Err(format!("cargo could not provide the pinned package:\n{}", stderr.trim()))
+        Err(format!(
+            "cargo could not provide the pinned package:\n{}",
+            stderr.trim()
+        ))
     }
 }
 

@@ -81,7 +81,8 @@ pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
     if cfg!(feature = "override") {
         override_malloc(&mut cc, &platform)?;
     }
-    cc.try_compile("mimalloc").map_err(|e| format!("compiling mimalloc failed: {e}"))?;
+    cc.try_compile("mimalloc")
+        .map_err(|e| format!("compiling mimalloc failed: {e}"))?;
     for library in &platform.libraries {
         println!("cargo::rustc-link-lib={library}");
     }
@@ -106,7 +107,8 @@ fn define(cc: &mut cc::Build, settings: Settings, platform: &Platform) {
     if cfg!(feature = "no-thp") {
         // The first keeps the engine from asking for huge pages, the second
         // makes it tell the kernel not to use them for the process.
-        cc.define("MI_NO_THP", "1").define("MI_DEFAULT_ALLOW_THP", "0");
+        cc.define("MI_NO_THP", "1")
+            .define("MI_DEFAULT_ALLOW_THP", "0");
     }
     for (name, value) in &platform.defines {
         cc.define(name, *value);
@@ -140,10 +142,12 @@ fn arch(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
         return Ok(());
     }
     if env::cargo("HOST") != env::cargo("TARGET") || platform.is_msvc {
-        return Err("feature `opt-arch` means -march=native, which needs a build for the \
+        return Err(
+            "feature `opt-arch` means -march=native, which needs a build for the \
                     building machine itself and gcc or clang.\nDrop the feature, or name the \
                     instruction set in CFLAGS."
-            .to_owned());
+                .to_owned(),
+        );
     }
     // gcc knows it as -mcpu on POWER, but upstream has nothing to gain there.
     cc.flag("-march=native");
@@ -177,7 +181,11 @@ fn track(cc: &mut cc::Build) -> Result<(), String> {
         // The runtime comes from the compiler that instrumented the C code,
         // unless rustc brings its own (-Zsanitizer=address).
         if !env::cargo("CARGO_CFG_SANITIZE").contains("address") {
-            let runtime = if cc.get_compiler().is_like_clang() { "clang_rt.asan" } else { "asan" };
+            let runtime = if cc.get_compiler().is_like_clang() {
+                "clang_rt.asan"
+            } else {
+                "asan"
+            };
             println!("cargo::rustc-link-lib={runtime}");
         }
     }
@@ -200,15 +208,18 @@ fn need_header(header: &str) -> Result<(), String> {
 /// `override`: the C `malloc` family of the whole program.
 fn override_malloc(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
     if platform.is_windows {
-        return Err("feature `override` is not possible on Windows: upstream replaces malloc \
+        return Err(
+            "feature `override` is not possible on Windows: upstream replaces malloc \
                     there only with a DLL and its redirection module.\nDrop the feature; \
                     `#[global_allocator]` needs no override."
-            .to_owned());
+                .to_owned(),
+        );
     }
     cc.define("MI_MALLOC_OVERRIDE", "1");
     if platform.is_apple {
         // CMake's default pair; the interposing half is only read in dylibs.
-        cc.define("MI_OSX_ZONE", "1").define("MI_OSX_INTERPOSE", "1");
+        cc.define("MI_OSX_ZONE", "1")
+            .define("MI_OSX_INTERPOSE", "1");
     }
     // CMake: or the compiler turns our own malloc into calls to itself.
     cc.flag("-fno-builtin-malloc");

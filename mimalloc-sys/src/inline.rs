@@ -1,2 +1,185 @@
-//! Rust twins of the `static inline` functions of the headers: they have no
-//! symbol to link. All 11 of mimalloc 3.6.1; mimalloc 2.x has none.
+//! Rust twins of the `static inline` functions of the headers, which have no
+//! symbol to link: all 11 of mimalloc 3.6.1. mimalloc 2.x has none.
+//!
+//! They pay off when the size is a constant where they are called.
+
+use core::ffi::c_void;
+
+use crate::MI_SMALL_SIZE_MAX;
+use crate::bindings::*;
+
+/// The number of machine words that hold `size` bytes.
+///
+/// `size` must be at least a word below the end of the address space, or the
+/// sum wraps around as it does in C.
+#[inline]
+#[must_use]
+pub const fn mi_wsize_from_size(size: usize) -> usize {
+    size.wrapping_add(size_of::<usize>() - 1) / size_of::<usize>()
+}
+
+/// Allocates `size` bytes.
+///
+/// # Safety
+///
+/// None beyond those of any foreign call; `unsafe` as all of this crate.
+#[inline]
+#[must_use]
+pub unsafe fn mi_malloc_csize(size: usize) -> *mut c_void {
+    if size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: the size is small, which is all the function asks for.
+        unsafe { mi_wmalloc_small(mi_wsize_from_size(size)) }
+    } else {
+        // SAFETY: allocating has no precondition.
+        unsafe { mi_malloc(size) }
+    }
+}
+
+/// Allocates `size` bytes, zeroed.
+///
+/// # Safety
+///
+/// None beyond those of any foreign call; `unsafe` as all of this crate.
+#[inline]
+#[must_use]
+pub unsafe fn mi_zalloc_csize(size: usize) -> *mut c_void {
+    if size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: the size is small, which is all the function asks for.
+        unsafe { mi_wzalloc_small(mi_wsize_from_size(size)) }
+    } else {
+        // SAFETY: allocating has no precondition.
+        unsafe { mi_zalloc(size) }
+    }
+}
+
+/// Allocates `size` bytes in a theap.
+///
+/// # Safety
+///
+/// `theap` is a live theap of this thread, not null.
+#[inline]
+#[must_use]
+pub unsafe fn mi_theap_malloc_csize(theap: *mut mi_theap_t, size: usize) -> *mut c_void {
+    if size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: the size is small, and the caller vouches for the theap.
+        unsafe { mi_theap_wmalloc_small(theap, mi_wsize_from_size(size)) }
+    } else {
+        // SAFETY: the caller vouches for the theap.
+        unsafe { mi_theap_malloc(theap, size) }
+    }
+}
+
+/// Allocates `size` bytes in a theap, zeroed.
+///
+/// # Safety
+///
+/// `theap` is a live theap of this thread, not null.
+#[inline]
+#[must_use]
+pub unsafe fn mi_theap_zalloc_csize(theap: *mut mi_theap_t, size: usize) -> *mut c_void {
+    if size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: the size is small, and the caller vouches for the theap.
+        unsafe { mi_theap_wzalloc_small(theap, mi_wsize_from_size(size)) }
+    } else {
+        // SAFETY: the caller vouches for the theap.
+        unsafe { mi_theap_zalloc(theap, size) }
+    }
+}
+
+/// Frees a block of a known size.
+///
+/// # Safety
+///
+/// `p` is null or a live block of mimalloc that was allocated with exactly
+/// this size (and no alignment above it), and not resized since.
+#[inline]
+pub unsafe fn mi_free_csize(p: *mut c_void, size: usize) {
+    if size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: a block allocated with a small size lies in a small page.
+        unsafe { mi_free_small(p) }
+    } else {
+        // SAFETY: `p` is null or a live block.
+        unsafe { mi_free(p) }
+    }
+}
+
+/// Frees a block of a known size, not null.
+///
+/// # Safety
+///
+/// `p` is a live block, not null, of mimalloc that was allocated with exactly
+/// this size (and no alignment above it), and not resized since.
+#[inline]
+pub unsafe fn mi_free_csize_nonnull(p: *mut c_void, size: usize) {
+    if size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: a block allocated with a small size lies in a small page.
+        unsafe { mi_free_small_nonnull(p) }
+    } else {
+        // SAFETY: `p` is a live block.
+        unsafe { mi_free(p) }
+    }
+}
+
+/// Frees a block of a known size and alignment.
+///
+/// # Safety
+///
+/// `p` is null or a live block of mimalloc that was allocated with exactly
+/// this size and alignment, and not resized since.
+#[inline]
+pub unsafe fn mi_free_csize_aligned(p: *mut c_void, size: usize, aligned: usize) {
+    if aligned <= size && size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: a block allocated with a small size lies in a small page.
+        unsafe { mi_free_small(p) }
+    } else {
+        // SAFETY: `p` is null or a live block.
+        unsafe { mi_free(p) }
+    }
+}
+
+/// Frees a block of a known size and alignment, not null.
+///
+/// # Safety
+///
+/// `p` is a live block, not null, of mimalloc that was allocated with exactly
+/// this size and alignment, and not resized since.
+#[inline]
+pub unsafe fn mi_free_csize_aligned_nonnull(p: *mut c_void, size: usize, aligned: usize) {
+    if aligned <= size && size <= MI_SMALL_SIZE_MAX {
+        // SAFETY: a block allocated with a small size lies in a small page.
+        unsafe { mi_free_small_nonnull(p) }
+    } else {
+        // SAFETY: `p` is a live block.
+        unsafe { mi_free(p) }
+    }
+}
+
+/// Sets the size and version that the statistics functions check.
+///
+/// # Safety
+///
+/// `stats` is valid for writes and aligned; it need not be initialised.
+#[inline]
+pub unsafe fn mi_stats_header_init(stats: *mut mi_stats_t) {
+    // SAFETY: the caller vouches for `stats`, of which this is a field.
+    let size = unsafe { &raw mut (*stats).size };
+    // SAFETY: as above; a plain write reads nothing.
+    unsafe { size.write(size_of::<mi_stats_t>()) };
+    // SAFETY: the caller vouches for `stats`, of which this is a field.
+    let version = unsafe { &raw mut (*stats).version };
+    // SAFETY: as above; a plain write reads nothing.
+    unsafe { version.write(MI_STAT_VERSION as usize) };
+}
+
+/// Zeroes the statistics and sets their size and version.
+///
+/// # Safety
+///
+/// `stats` is valid for writes and aligned; it need not be initialised.
+#[inline]
+pub unsafe fn mi_stats_init(stats: *mut mi_stats_t) {
+    // SAFETY: the caller vouches for `stats`; zero is a value of each field.
+    unsafe { stats.write_bytes(0, 1) };
+    // SAFETY: the caller vouches for `stats`.
+    unsafe { mi_stats_header_init(stats) };
+}

@@ -8,14 +8,21 @@ pub type wchar_t = u16;
 
 /// C's `wchar_t` on this target: unsigned in the ABI for Arm.
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
-#[cfg(all(not(windows), any(target_arch = "arm", target_arch = "aarch64"), not(target_vendor = "apple")))]
+#[cfg(all(
+    not(windows),
+    any(target_arch = "arm", target_arch = "aarch64"),
+    not(target_vendor = "apple")
+))]
 pub type wchar_t = u32;
 
 /// C's `wchar_t` on this target.
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
 #[cfg(not(any(
     windows,
-    all(any(target_arch = "arm", target_arch = "aarch64"), not(target_vendor = "apple"))
+    all(
+        any(target_arch = "arm", target_arch = "aarch64"),
+        not(target_vendor = "apple")
+    )
 )))]
 pub type wchar_t = i32;
 
