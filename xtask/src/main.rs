@@ -1,0 +1,64 @@
+//! Chores of this repository, run as `cargo xtask <command>`.
+
+mod api;
+mod bench;
+mod bindings;
+mod bump;
+mod diff;
+mod engine;
+mod files;
+mod source;
+mod sums;
+mod touched;
+mod vendor;
+mod versions;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+Usage: cargo xtask <command> [options]
+
+  vendor   [--check] [--from <dir | git-url>#<ref> [--engine <v3|v2>] [--accept]]
+           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies
+  bindgen  [--check]
+           generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh
+  bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)
+           [--released <date>] [--dry-run]
+           moves an engine to another version, and prints what that changes and touches
+  bench    [--instr] [--rows <a,b>] [--profiles <release,fat>] [--workloads <a,b>] [--rounds <n>]
+           [--scale <per cent>] [--base <row>] [--env <NAME=VALUE>] [--svg <file>] [--json <file>]
+           compares with the other allocators in tests/peers: time and memory, or instructions
+  lto      [--row <row>] [--scale <per cent>] [--workloads <a,b>]
+           builds with cross-language LTO, and checks that it inlines and what it gains
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut args = std::env::args_os().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest = lexopt::Parser::from_args(args);
+    match command.to_str().unwrap_or_default() {
+        "vendor" => vendor::run(rest),
+        "bindgen" => bindings::run(rest),
+        "bump" => bump::run(rest),
+        "bench" => bench::run(rest),
+        "lto" => bench::run_lto(rest),
+        bindings::CHILD => bindings::run_child(rest),
+        "" | "help" | "-h" | "--help" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("unknown command `{other}`\n\n{USAGE}"),
+    }
+}
