@@ -1,1 +1,4 @@
 //! Tests of the safe layer and the bindings, a module a type.
+
+mod abi;
+mod link;

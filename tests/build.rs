@@ -1,0 +1,176 @@
+//! Compiles the C side of the ABI test. Both sides of the test, and the list of
+//! the link test, are generated from the text of the bindings.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    println!("cargo::rerun-if-changed=abi.c");
+    let engine = env::var("DEP_MIMALLOC_ENGINE").expect("mimalloc-sys tells the engine");
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_other_version)");
+    println!("cargo::rustc-cfg=mimalloc_{engine}");
+    let bindings = Path::new("../mimalloc-sys/src/bindings").join(format!("{engine}.rs"));
+    println!("cargo::rerun-if-changed={}", bindings.display());
+    let bindings = fs::read_to_string(bindings).expect("the bindings are committed");
+    let mut items = Items::scan(&bindings);
+
+    // A system library of another version: the committed bindings are right for
+    // what `missing` and `options` leave, which the safe layer looks at. Only
+    // the functions can be compared.
+    if dep("MISSING").is_empty() && dep("OPTIONS").is_empty() {
+        compile(&items);
+    } else {
+        println!("cargo::rustc-cfg=mimalloc_other_version");
+        let missing = dep("MISSING");
+        items
+            .functions
+            .retain(|name| missing.split(',').all(|other| other != name));
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    write(&out.join("abi_rows.rs"), &items.rust_rows());
+    write(&out.join("functions.rs"), &items.rust_functions());
+}
+
+fn dep(key: &str) -> String {
+    env::var(format!("DEP_MIMALLOC_{key}")).unwrap_or_default()
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|e| panic!("can't write {}: {e}", path.display()));
+}
+
+fn compile(items: &Items) {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    write(&out.join("abi_rows.inc"), &items.c_rows());
+    let include = PathBuf::from(dep("INCLUDE"));
+    let mut cc = cc::Build::new();
+    cc.file("abi.c")
+        .include(&include)
+        .include(&out)
+        .warnings(false);
+    for (header, define) in [
+        ("mimalloc-stats.h", "ABI_STATS"),
+        ("mimalloc-profile.h", "ABI_PROFILE"),
+    ] {
+        if include.join(header).is_file() {
+            cc.define(define, None);
+        }
+    }
+    // Linked by `it/abi.rs`: what a build script links goes to the library.
+    cc.cargo_metadata(false).compile("mimalloc_abi");
+    println!("cargo::rustc-link-search=native={}", out.display());
+}
+
+/// What the bindings declare.
+#[derive(Default)]
+struct Items {
+    functions: Vec<String>,
+    constants: Vec<String>,
+    enums: Vec<String>,
+    structs: Vec<(String, Vec<String>)>,
+}
+
+impl Items {
+    /// Reads bindgen's output, which is one item a line where it matters.
+    fn scan(text: &str) -> Self {
+        let mut items = Self::default();
+        let mut is_struct = false;
+        for line in text.lines() {
+            let line = line.trim();
+            if let Some(name) = between(line, "pub fn ", "(") {
+                items.functions.push(name);
+            } else if let Some(name) = between(line, "pub const ", ":") {
+                items.constants.push(name);
+            } else if line.ends_with("= super::c_enum;") {
+                items.enums.extend(between(line, "pub type ", " ="));
+            } else if let Some(name) = between(line, "pub struct ", " {") {
+                items.structs.push((name, Vec::new()));
+                is_struct = true;
+            } else if line == "}" {
+                is_struct = false;
+            } else if line.starts_with("_unused:") {
+                // Opaque in C too: it has no size.
+                items.structs.pop();
+                is_struct = false;
+            } else if is_struct {
+                let (_, fields) = items.structs.last_mut().expect("we are in a struct");
+                fields.extend(between(line, "pub ", ":"));
+            }
+        }
+        items
+    }
+
+    fn c_rows(&self) -> String {
+        let mut out = String::new();
+        for name in &self.enums {
+            let _ = writeln!(out, "SIZE(enum {name})\nSIGNED(enum {name})");
+        }
+        for (name, fields) in &self.structs {
+            // C has a tag for some, a typedef for others.
+            let tag = if name.ends_with("_s") { "struct " } else { "" };
+            let _ = writeln!(out, "SIZE({tag}{name})\nALIGN({tag}{name})");
+            for field in fields {
+                let _ = writeln!(
+                    out,
+                    "OFFSET({tag}{name}, {field})\nFIELD({tag}{name}, {field})"
+                );
+            }
+        }
+        for name in &self.constants {
+            let _ = writeln!(out, "CONSTANT({name})");
+        }
+        out
+    }
+
+    /// The same rows in the same order, as Rust sees them.
+    fn rust_rows(&self) -> String {
+        let mut out = String::from("&[\n");
+        for name in &self.enums {
+            let _ = writeln!(
+                out,
+                "(\"size of enum {name}\", size_of::<sys::{name}>() as i64),"
+            );
+            let _ = writeln!(
+                out,
+                "(\"sign of enum {name}\", (sys::{name}::MIN != 0) as i64),"
+            );
+        }
+        for (name, fields) in &self.structs {
+            let tag = if name.ends_with("_s") { "struct " } else { "" };
+            let _ = writeln!(
+                out,
+                "(\"size of {tag}{name}\", size_of::<sys::{name}>() as i64),"
+            );
+            let _ = writeln!(
+                out,
+                "(\"align of {tag}{name}\", align_of::<sys::{name}>() as i64),"
+            );
+            for field in fields {
+                let _ = writeln!(
+                    out,
+                    "(\"{tag}{name}.{field}\", offset_of!(sys::{name}, {field}) as i64),\n\
+                     (\"size of {tag}{name}.{field}\", size_of_field(|s: &sys::{name}| &raw const s.{field})),"
+                );
+            }
+        }
+        for name in &self.constants {
+            let _ = writeln!(out, "(\"{name}\", sys::{name} as i64),");
+        }
+        out.push(']');
+        out
+    }
+
+    fn rust_functions(&self) -> String {
+        let mut out = String::from("&[\n");
+        for name in &self.functions {
+            let _ = writeln!(out, "(\"{name}\", sys::{name} as *const ()),");
+        }
+        out.push(']');
+        out
+    }
+}
+
+fn between(line: &str, start: &str, end: &str) -> Option<String> {
+    Some(line.strip_prefix(start)?.split_once(end)?.0.to_owned())
+}

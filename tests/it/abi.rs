@@ -1,0 +1,65 @@
+//! The bindings against what a C compiler makes of the same headers: sizes,
+//! alignments, field offsets and sizes, enumerators, macro constants.
+
+#![cfg(not(mimalloc_other_version))]
+
+use core::ffi::{CStr, c_char};
+use core::mem::offset_of;
+
+use mimalloc_sys as sys;
+
+/// What the bindings say; `build.rs` writes the rows.
+const ROWS: &[(&str, i64)] = include!(concat!(env!("OUT_DIR"), "/abi_rows.rs"));
+
+#[link(name = "mimalloc_abi", kind = "static")]
+unsafe extern "C" {
+    safe fn abi_count() -> usize;
+    /// # Safety
+    ///
+    /// `i` is below the count.
+    fn abi_name(i: usize) -> *const c_char;
+    /// # Safety
+    ///
+    /// `i` is below the count.
+    fn abi_value(i: usize) -> i64;
+}
+
+/// The size of what a field accessor points to.
+const fn size_of_field<S, F>(_: fn(&S) -> *const F) -> i64 {
+    size_of::<F>() as i64
+}
+
+#[test]
+fn c_compiler_agrees_with_every_row() {
+    assert_eq!(abi_count(), ROWS.len());
+    for (i, (name, value)) in ROWS.iter().enumerate() {
+        // SAFETY: `i` is below the count, which is the same on both sides.
+        let c_name = unsafe { abi_name(i) };
+        // SAFETY: the C side returns string literals.
+        let c_name = unsafe { CStr::from_ptr(c_name) };
+        assert_eq!(c_name.to_str(), Ok(*name), "row {i}");
+        // SAFETY: as for the name.
+        let c_value = unsafe { abi_value(i) };
+        assert_eq!(c_value, *value, "{name}");
+    }
+}
+
+/// Guards the generator of the rows: an item that it no longer recognises would
+/// otherwise drop out silently.
+#[test]
+fn nothing_dropped_out() {
+    let count = |what: &str| {
+        ROWS.iter()
+            .filter(|(name, _)| name.starts_with(what))
+            .count()
+    };
+    let (enums, structs, options) = if cfg!(mimalloc_v3) {
+        (2, 7, 61)
+    } else {
+        (1, 4, 45)
+    };
+    assert_eq!(count("sign of "), enums);
+    assert_eq!(count("align of "), structs);
+    assert_eq!(count("mi_option_") + count("_mi_option_"), options);
+    assert_eq!(count("MI_MALLOC_VERSION"), 1);
+}
