@@ -62,7 +62,7 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     let mut dry_run = false;
     while let Some(arg) = args.next()? {
         match arg {
-            Arg::Value(name) if engine.is_none() => engine = Some(name.parse()?),
+            Arg::Value(name) if engine.is_none() => engine = Some(name.string()?.parse()?),
             Arg::Long("carrier") => carrier = Some(args.value()?.parse()?),
             Arg::Long("from") => from = Some(args.value()?.parse()?),
             Arg::Long("released") => released = Some(args.value()?.parse()?),
@@ -202,14 +202,22 @@ fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result
     let path = engine::upstream_toml();
     files::write(&path, &new.write_into(engine, &files::read(&path)?)?)?;
     files::write(&engine.bindings(), fresh)?;
+    let changed = versions::restate(engine, old.version, new.version)?;
+    let mentions = versions::other_mentions(old.version)?;
+    // Only now: a reader that hangs up must not leave the work half done.
+    print_done(engine, old, &new, &changed, &mentions);
+    Ok(())
+}
+
+/// Says what was done, and what a person has to do.
+fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions: &[String]) {
     println!(
         "wrote the tree, its list, the pin and {}",
         engine.bindings().display()
     );
-    for changed in versions::restate(engine, old.version, new.version)? {
-        println!("restated the version in {changed}");
+    for name in changed {
+        println!("restated the version in {name}");
     }
-    let mentions = versions::other_mentions(old.version)?;
     if !mentions.is_empty() {
         println!("other mentions of {}, for you to judge:", old.version);
     }
@@ -221,10 +229,8 @@ fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result
         "  CHANGELOG.md: \"mimalloc {} → {}\", with a link",
         old.version, new.version
     );
-    println!(
-        "  left out as undefined upstream: {}; still so?",
-        bindings::undefined(engine).join(", ")
-    );
+    let undefined = bindings::undefined(engine).join(", ");
+    println!("  left out as undefined upstream: {undefined}; still so?");
     if new.released.is_none() {
         println!("  upstream.toml: when it was released (or bump with --released <date>)");
     }
@@ -232,7 +238,6 @@ fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result
         println!("  no package carries this version: a fresh clone must run `cargo xtask vendor`");
     }
     println!("  `cargo test --workspace`, with `--features v2` as well");
-    Ok(())
 }
 
 /// Splits `<package>@<version>:<path>`.

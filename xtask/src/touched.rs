@@ -47,7 +47,10 @@ fn search_text(text: &str, names: &BTreeSet<&str>) -> Vec<(usize, String, String
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         for name in names.iter().filter(|name| mentions(line, name)) {
-            let item = if line.contains("doc(alias") {
+            let before_item = ["#[", "///"]
+                .iter()
+                .any(|start| line.trim().starts_with(start));
+            let item = if before_item {
                 lines[index..]
                     .iter()
                     .find_map(|line| behind_attributes(line))
@@ -93,8 +96,11 @@ fn function(line: &str) -> Option<String> {
     is_function.then(|| head(line))
 }
 
-/// A declaration without its parameters and body.
+/// A declaration without its visibility, parameters and body.
 fn head(line: &str) -> String {
+    let line = line
+        .trim_start_matches("pub(crate) ")
+        .trim_start_matches("pub(super) ");
     line.split(['(', '{', ',', '='])
         .next()
         .unwrap_or(line)
@@ -115,7 +121,7 @@ impl Heap {
     pub fn destroy(&mut self) {
         unsafe { ffi::mi_heap_delete(self.0) }
     }
-    fn pages(&self) -> i64 {
+    pub(crate) fn pages(&self) -> i64 {
         self.stats.pages.current + self.stats.pages_abandoned
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
             Arg::Long("check") => check = true,
             Arg::Long("accept") => accept = true,
             Arg::Long("from") => from = Some(args.value()?.parse()?),
-            Arg::Long("engine") => only = Some(args.value()?.parse()?),
+            Arg::Long("engine") => only = Some(args.value()?.string()?.parse()?),
             other => return Err(other.unexpected().into()),
         }
     }

@@ -17,11 +17,12 @@ const STATED_IN: [&str; 5] = [
     "mimalloc/README.md",
 ];
 
-/// Files that `bump` writes as a whole, or that tell history.
-const NOT_SEARCHED: [&str; 3] = [
+/// Files that `bump` writes as a whole, that tell history, or that only give examples.
+const NOT_SEARCHED: [&str; 4] = [
     "vendor/mimalloc/",
     "mimalloc-sys/src/bindings/",
     "CHANGELOG.md",
+    "xtask/",
 ];
 
 /// Rewrites every statement of the version; returns the files that changed.
