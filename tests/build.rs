@@ -1,7 +1,7 @@
 //! Compiles the C side of the ABI test. Both sides of the test, and the list of
 //! the link test, are generated from the text of the bindings.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
