@@ -7,6 +7,7 @@ mod bump;
 mod diff;
 mod engine;
 mod files;
+mod package;
 mod source;
 mod sums;
 mod touched;
@@ -27,6 +28,7 @@ Usage: cargo xtask <command> [options]
   bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)
            [--released <date>] [--dry-run]
            moves an engine to another version, and prints what that changes and touches
+  package  builds the packages as for a registry, and a program from their files alone
   bench    [--instr] [--rows <a,b>] [--profiles <release,fat>] [--workloads <a,b>] [--rounds <n>]
            [--scale <per cent>] [--base <row>] [--env <NAME=VALUE>] [--svg <file>] [--json <file>]
            compares with the other allocators in tests/peers: time and memory, or instructions
@@ -52,6 +54,7 @@ fn run() -> Result<()> {
         "vendor" => vendor::run(rest),
         "bindgen" => bindings::run(rest),
         "bump" => bump::run(rest),
+        "package" => package::run(rest),
         "bench" => bench::run(rest),
         "lto" => bench::run_lto(rest),
         bindings::CHILD => bindings::run_child(rest),

@@ -66,7 +66,7 @@ pub(crate) fn check_engine(engine: Engine) -> Result<()> {
 }
 
 /// Compares every file of `tree` with `sums`; the error names the first difference.
-fn check_tree(tree: &Path, sums: &Sums) -> Result<()> {
+pub(crate) fn check_tree(tree: &Path, sums: &Sums) -> Result<()> {
     const HELP: &str = "run `cargo xtask vendor` to materialise upstream's source afresh";
     if !tree.is_dir() {
         bail!("{} is missing: {HELP}", tree.display());
