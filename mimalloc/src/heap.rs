@@ -10,6 +10,8 @@ use mimalloc_sys as sys;
 
 use crate::arena::Arena;
 use crate::error::HeapError;
+#[cfg(mimalloc_theap)]
+use crate::raw::thread_part;
 use crate::raw::{lock, source};
 
 /// The most heaps that can be live at once on engine v3, the main heap not
@@ -194,10 +196,23 @@ impl Heap {
     }
 
     #[inline(always)]
-    pub(crate) fn source(&self) -> source::InHeap {
+    #[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
+    pub(crate) fn source(&self) -> source::OfHeap {
         // SAFETY: by the type's invariant the heap lives while `self` does, and
         // on engine v2 `self` can't leave the thread.
         unsafe { source::InHeap::new(self.raw.as_ptr()) }
+    }
+
+    // In these builds a thread that can't get its part of the heap would abort
+    // the process; `thread_part` turns that into a failed allocation.
+    #[inline]
+    #[cfg(all(mimalloc_theap, mimalloc_hardened))]
+    pub(crate) fn source(&self) -> source::OfHeap {
+        // SAFETY: by the type's invariant the heap lives while `self` does.
+        let theap = unsafe { thread_part::find(self.raw.as_ptr()) };
+        // SAFETY: this thread's part, used before anything else can happen to
+        // the heap, which `self` keeps alive.
+        unsafe { source::InTheap::new(theap) }
     }
 
     /// Frees every block in the heap and leaves it empty, ready for the next
@@ -252,6 +267,8 @@ impl Heap {
     /// Frees no live block. Calls `mi_heap_collect`.
     #[doc(alias = "mi_heap_collect")]
     pub fn collect(&self, force: bool) {
+        #[cfg(all(mimalloc_theap, mimalloc_hardened))]
+        self.source();
         // SAFETY: the heap is live and, on engine v2, this thread's.
         unsafe { sys::mi_heap_collect(self.as_raw(), force) };
     }
@@ -396,7 +413,7 @@ impl Heap {
         #[cfg(mimalloc_v3)]
         let before = {
             // SAFETY: the heap is live.
-            let theap = unsafe { sys::mi_heap_theap(self.as_raw()) };
+            let theap = unsafe { thread_part::find(self.as_raw()) };
             // SAFETY: this thread's theap; the caller keeps the heap alive.
             unsafe { sys::mi_theap_set_default(theap) }
         };

@@ -17,7 +17,7 @@ mod shared;
 
 pub use mimalloc_sys as ffi;
 
-pub use crate::arena::Arena;
+pub use crate::arena::{Arena, ArenaError, ArenaOptions, Foreign};
 pub use crate::error::HeapError;
 pub use crate::global::MiMalloc;
 pub use crate::heap::{DefaultGuard, Heap, MAX_HEAPS, any_heap_contains};

@@ -80,7 +80,7 @@ impl Heap {
         #[cfg(mimalloc_theap)]
         let source = {
             // SAFETY: the heap is live while `self` is borrowed.
-            let theap = unsafe { mimalloc_sys::mi_heap_theap(self.as_raw()) };
+            let theap = unsafe { crate::raw::thread_part::find(self.as_raw()) };
             // SAFETY: this thread's own theap, used within the closure only,
             // where the borrow keeps the heap from being destroyed. Deleting a
             // theap early takes unsafe code.

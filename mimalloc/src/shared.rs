@@ -123,7 +123,7 @@ impl SharedHeap {
     }
 
     #[inline(always)]
-    pub(crate) fn source(&self) -> source::InHeap {
+    pub(crate) fn source(&self) -> source::OfHeap {
         self.shared().heap.source()
     }
 }

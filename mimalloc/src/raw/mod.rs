@@ -5,3 +5,5 @@ pub(crate) mod alloc;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod source;
+#[cfg(mimalloc_theap)]
+pub(crate) mod thread_part;

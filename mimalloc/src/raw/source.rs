@@ -123,10 +123,19 @@ unsafe impl Source for Default {
     }
 }
 
+/// What allocators on a heap use; see `Heap::source`.
+#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
+pub(crate) type OfHeap = InHeap;
+/// What allocators on a heap use; see `Heap::source`.
+#[cfg(all(mimalloc_theap, mimalloc_hardened))]
+pub(crate) type OfHeap = InTheap;
+
 /// A heap: on engine v3 any thread's, on v2 the creating thread's.
+#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InHeap(*mut sys::mi_heap_t);
 
+#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
 impl InHeap {
     /// # Safety
     ///
@@ -140,6 +149,7 @@ impl InHeap {
 
 // SAFETY: `InHeap::new` makes the caller promise a usable heap; upstream
 // documents size and alignment as required above.
+#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
 unsafe impl Source for InHeap {
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
