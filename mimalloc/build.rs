@@ -82,6 +82,10 @@ fn main() {
     set(if v2 { "mimalloc_v2" } else { "mimalloc_v3" });
     if link_fact("VENDORED") == "1" {
         set("mimalloc_vendored");
+        // Where the C source is, for the example that reads it.
+        if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
+            println!("cargo::rustc-env=MIMALLOC_SOURCE_DIR={}", source.display());
+        }
     }
     let secure: u32 = link_fact("SECURE").parse().unwrap_or(0);
     let debug: u32 = link_fact("DEBUG").parse().unwrap_or(0);

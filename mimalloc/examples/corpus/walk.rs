@@ -1,0 +1,167 @@
+//! Which files there are, and what is in them.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::report::{Problem, Skipped};
+
+/// Larger files are skipped: what is called a file below `/proc` and the like
+/// may never end.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// The files to index, and what was left out.
+#[derive(Debug, Default)]
+pub(crate) struct Corpus {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) skipped: Skipped,
+    pub(crate) problems: Vec<Problem>,
+    /// How many of `files`, from the start, were named by the user.
+    given: Vec<usize>,
+}
+
+/// What is in a file.
+#[derive(Debug)]
+pub(crate) enum Text<'buffer> {
+    Words(&'buffer str),
+    /// Nothing to index; counted where it belongs.
+    Skipped,
+}
+
+/// This workspace, and the C source that it compiles if that is elsewhere.
+pub(crate) fn default_roots() -> Vec<PathBuf> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // As a package of its own, without a workspace, it is all there is.
+    let workspace = package
+        .parent()
+        .filter(|parent| parent.join("vendor/mimalloc/upstream.toml").is_file());
+    let mut roots = vec![workspace.unwrap_or(package).to_owned()];
+    // Set by the build script where the source was compiled with the crate.
+    if let Some(source) = option_env!("MIMALLOC_SOURCE_DIR").map(Path::new) {
+        if source.is_dir() && !roots.iter().any(|root| is_inside(source, root)) {
+            roots.push(source.to_owned());
+        }
+    }
+    roots
+}
+
+/// Whether a path is below another, links resolved.
+fn is_inside(path: &Path, root: &Path) -> bool {
+    match (path.canonicalize(), root.canonicalize()) {
+        (Ok(path), Ok(root)) => path.starts_with(root),
+        _ => false,
+    }
+}
+
+/// Finds all files at and below `roots`, in the same order each time.
+pub(crate) fn find(roots: &[PathBuf]) -> Corpus {
+    let mut corpus = Corpus::default();
+    for root in roots {
+        // Follows a link, as it was named; and tells of what can't be reached.
+        match fs::metadata(root) {
+            Ok(found) if found.is_dir() => corpus.enter(root, true),
+            Ok(_) => {
+                corpus.given.push(corpus.files.len());
+                corpus.files.push(root.clone());
+            }
+            Err(error) => corpus.problem(root, &error, true),
+        }
+    }
+    corpus
+}
+
+impl Corpus {
+    /// Adds what is in a directory. Deep trees cost no stack.
+    fn enter(&mut self, root: &Path, is_given: bool) {
+        let mut directories = vec![root.to_owned()];
+        while let Some(directory) = directories.pop() {
+            let is_given = is_given && directory == root;
+            let mut entries = match entries(&directory) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.problem(&directory, &error, is_given);
+                    continue;
+                }
+            };
+            entries.sort();
+            let first = directories.len();
+            for path in entries {
+                match fs::symlink_metadata(&path) {
+                    Ok(found) if found.is_dir() && is_left_out(&path) => {
+                        self.skipped.directories += 1;
+                    }
+                    Ok(found) if found.is_dir() => directories.push(path),
+                    Ok(found) if found.is_file() => self.files.push(path),
+                    // Links would lead out of the tree or in circles; devices
+                    // and pipes hold no text.
+                    Ok(_) => self.skipped.special += 1,
+                    Err(error) => self.problem(&path, &error, false),
+                }
+            }
+            // The last is taken first.
+            directories[first..].reverse();
+        }
+    }
+
+    /// Reads a file into `buffer`, and tells why when it can't be indexed.
+    pub(crate) fn read<'buffer>(
+        &mut self,
+        id: usize,
+        buffer: &'buffer mut Vec<u8>,
+    ) -> Text<'buffer> {
+        let Some(path) = self.files.get(id) else {
+            return Text::Skipped;
+        };
+        if let Err(error) = read_file(path, buffer) {
+            let path = path.clone();
+            self.problem(&path, &error, self.given.contains(&id));
+            return Text::Skipped;
+        }
+        if buffer.len() as u64 > MAX_BYTES {
+            self.skipped.too_large += 1;
+            return Text::Skipped;
+        }
+        match text(buffer) {
+            Some(text) => Text::Words(text),
+            None => {
+                self.skipped.not_text += 1;
+                Text::Skipped
+            }
+        }
+    }
+
+    fn problem(&mut self, path: &Path, error: &io::Error, is_given: bool) {
+        self.skipped.unreadable += 1;
+        self.problems.push(Problem {
+            path: path.display().to_string(),
+            error: error.to_string(),
+            is_given,
+        });
+    }
+}
+
+/// Reads a file, or as much of it as shows that it is too large.
+pub(crate) fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(buffer)?;
+    Ok(())
+}
+
+/// The bytes as text, unless they are something else.
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
+    // A NUL is valid UTF-8, and the mark of a binary file.
+    core::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+}
+
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.path()))
+        .collect()
+}
+
+fn is_left_out(directory: &Path) -> bool {
+    directory.file_name().is_some_and(|name| name == ".git")
+        || directory.join("CACHEDIR.TAG").is_file()
+}
