@@ -28,7 +28,10 @@ pub fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let mut known = false;
-    for workload in WORKLOADS.iter().filter(|workload| name == "all" || name == workload.name) {
+    for workload in WORKLOADS
+        .iter()
+        .filter(|workload| name == "all" || name == workload.name)
+    {
         known = true;
         report(workload, scale);
     }
@@ -45,7 +48,11 @@ fn report(workload: &Workload, scale: u64) {
     let start = Instant::now();
     let checksum = measured_workload(workload.run, scale);
     let time = start.elapsed().as_nanos();
-    println!("{} {checksum:016x} {time} {}", workload.name, peak_resident());
+    println!(
+        "{} {checksum:016x} {time} {}",
+        workload.name,
+        peak_resident()
+    );
 }
 
 /// Instruction counting switches itself on and off here, by this name.

@@ -47,7 +47,9 @@ pub(crate) fn word_index(scale: u64) -> u64 {
 }
 
 fn word(random: &mut Random) -> String {
-    (0..3 + random.below(9)).map(|_| char::from(b'a' + random.below(26) as u8)).collect()
+    (0..3 + random.below(9))
+        .map(|_| char::from(b'a' + random.below(26) as u8))
+        .collect()
 }
 
 /// Vectors that grow by `push`, most of them short.

@@ -29,7 +29,9 @@ pub(crate) fn lru_cache(scale: u64) -> u64 {
         }
         uses.push_back((now, key));
         while cache.len() > CAPACITY {
-            let Some((then, key)) = uses.pop_front() else { break };
+            let Some((then, key)) = uses.pop_front() else {
+                break;
+            };
             // A later use of the same key is further back in the queue.
             if cache.get(&key).is_some_and(|&(used, _)| used == then) {
                 cache.remove(&key);
@@ -61,7 +63,9 @@ pub(crate) fn rewriting(scale: u64) -> u64 {
         let result = expr.derivative().simplified();
         let mut text = String::new();
         result.print(&mut text);
-        sum = text.bytes().fold(sum, |sum, byte| mix(sum, u64::from(byte)));
+        sum = text
+            .bytes()
+            .fold(sum, |sum, byte| mix(sum, u64::from(byte)));
     }
     sum
 }
@@ -73,7 +77,11 @@ impl Expr {
             1 => Expr::Name("x".to_owned()),
             2 | 3 => {
                 let terms = 2 + random.below(3);
-                Expr::Sum((0..terms).map(|_| Expr::random(depth - 1, random)).collect())
+                Expr::Sum(
+                    (0..terms)
+                        .map(|_| Expr::random(depth - 1, random))
+                        .collect(),
+                )
             }
             _ => Expr::Product(
                 Box::new(Expr::random(depth - 1, random)),
@@ -119,7 +127,11 @@ impl Expr {
         if constant != 0 || rest.is_empty() {
             rest.push(Expr::Number(constant));
         }
-        if rest.len() > 1 { Expr::Sum(rest) } else { rest.swap_remove(0) }
+        if rest.len() > 1 {
+            Expr::Sum(rest)
+        } else {
+            rest.swap_remove(0)
+        }
     }
 
     fn print(&self, text: &mut String) {

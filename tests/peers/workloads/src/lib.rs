@@ -66,7 +66,11 @@ pub const WORKLOADS: &[Workload] = &[
     workload("btree-churn", Group::Single, containers::btree_churn),
     workload("word-index", Group::Single, containers::word_index),
     workload("vec-growth", Group::Single, containers::vec_growth),
-    workload("string-building", Group::Single, containers::string_building),
+    workload(
+        "string-building",
+        Group::Single,
+        containers::string_building,
+    ),
     workload("json", Group::Single, containers::json),
     workload("large-blocks", Group::Single, memory::large_blocks),
     workload("zeroed-small", Group::Single, memory::zeroed_small),

@@ -67,7 +67,10 @@ fn zeroed(count: u64, live: u64, low: u64, high: u64) -> u64 {
     for i in 0..count {
         let size = random.size(low, high);
         let mut new = vec![0; size];
-        sum = mix(sum, u64::from(new[0]) + u64::from(new[size / 2]) + u64::from(new[size - 1]));
+        sum = mix(
+            sum,
+            u64::from(new[0]) + u64::from(new[size / 2]) + u64::from(new[size - 1]),
+        );
         new[0] = i as u8;
         new[size / 2] = 1;
         new[size - 1] = 2;
@@ -85,7 +88,13 @@ struct Line(u64);
 
 /// One to five cache lines, aligned to 64 bytes.
 pub(crate) fn aligned_64(scale: u64) -> u64 {
-    aligned(scaled(4_000_000, scale), 1024, 5, |i| Line(i), |line| line.0)
+    aligned(
+        scaled(4_000_000, scale),
+        1024,
+        5,
+        |i| Line(i),
+        |line| line.0,
+    )
 }
 
 /// One OS page.

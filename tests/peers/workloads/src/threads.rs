@@ -14,7 +14,9 @@ pub(crate) fn foreign_frees(scale: u64) -> u64 {
     let rounds = scaled(4_000, scale);
     let (to_right, from_left) = unbounded::<Batch>();
     let (to_left, from_right) = unbounded::<Batch>();
-    let worker = move |seed: u64, send: std::sync::mpsc::Sender<Batch>, receive: std::sync::mpsc::Receiver<Batch>| {
+    let worker = move |seed: u64,
+                       send: std::sync::mpsc::Sender<Batch>,
+                       receive: std::sync::mpsc::Receiver<Batch>| {
         let mut sum = 0;
         for round in 0..rounds {
             let batch = (0..500).map(|i| Box::new([i ^ round ^ seed; 8])).collect();
@@ -48,7 +50,9 @@ pub(crate) fn channel(scale: u64) -> u64 {
                 }
             }
         });
-        receive.iter().fold(0, |sum, message| mix(sum, u64::from(message[0]) + message.len() as u64))
+        receive.iter().fold(0, |sum, message| {
+            mix(sum, u64::from(message[0]) + message.len() as u64)
+        })
     })
 }
 
@@ -62,7 +66,9 @@ pub(crate) fn short_threads(scale: u64) -> u64 {
             block.push(i);
             blocks.push(block);
         }
-        blocks.iter().fold(0, |sum, block| mix(sum, u64::from(block[0])))
+        blocks
+            .iter()
+            .fold(0, |sum, block| mix(sum, u64::from(block[0])))
     };
     let mut sum = 0;
     for round in 0..scaled(1_000, scale) {

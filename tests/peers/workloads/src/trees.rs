@@ -15,7 +15,11 @@ impl Node {
     fn build(depth: u32, random: &mut Random) -> Box<Node> {
         let mut child = || (depth > 0).then(|| Node::build(depth - 1, random));
         let (left, right) = (child(), child());
-        Box::new(Node { value: random.next(), left, right })
+        Box::new(Node {
+            value: random.next(),
+            left,
+            right,
+        })
     }
 
     fn sum(&self) -> u64 {
@@ -56,7 +60,10 @@ pub(crate) fn rc_list(scale: u64) -> u64 {
             list = list.and_then(|cell| cell.next.clone());
         }
         for _ in 0..random.below(100) {
-            list = Some(Rc::new(Cell { value: random.next(), next: list }));
+            list = Some(Rc::new(Cell {
+                value: random.next(),
+                next: list,
+            }));
         }
         sum = mix(sum, list.as_ref().map_or(0, |cell| cell.value));
         let old = core::mem::replace(&mut lists[random.below(64) as usize], list);

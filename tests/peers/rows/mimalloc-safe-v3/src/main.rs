@@ -1,4 +1,4 @@
-//! A fork, with its v3 engine.
+//! A fork, with its v3 feature.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc_safe::MiMalloc = mimalloc_safe::MiMalloc;

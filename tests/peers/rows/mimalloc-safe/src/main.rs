@@ -1,4 +1,4 @@
-//! A fork with options that default to v2.
+//! A fork with engine 2.5.2 by default.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc_safe::MiMalloc = mimalloc_safe::MiMalloc;
