@@ -1,1 +1,8 @@
-//! Helpers that the tests share.
+//! What the tests share: a model of an allocator that any of ours is held
+//! against.
+
+mod model;
+mod subject;
+
+pub use crate::model::{Limits, Model};
+pub use crate::subject::{Api02, Api04, Subject, Whole};

@@ -1,0 +1,334 @@
+//! Heaps: what lives in them, for how long, and on which threads.
+
+use allocator_api2_02::boxed::Box as Box02;
+use allocator_api2_02::vec::Vec as Vec02;
+use allocator_api2_04::vec::Vec as Vec04;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use mimalloc::{Heap, HeapError, SharedHeap, any_heap_contains};
+
+#[test]
+fn collections_live_in_the_heap() {
+    let heap = Heap::new().unwrap();
+    let mut old = Vec02::new_in(&heap);
+    let mut new = Vec04::new_in(&heap);
+    let mut map = HashMap::with_hasher_in(DefaultHashBuilder::default(), &heap);
+    for n in 0..10_000_u64 {
+        old.push(n);
+        new.push(n * 2);
+        map.insert(n, Box02::new_in(n * 3, &heap));
+    }
+    assert!(heap.contains(old.as_slice()) && heap.contains(new.as_slice()));
+    assert!(heap.contains(&*map[&77]));
+    assert_eq!((old[500], new[500], *map[&500]), (500, 1_000, 1_500));
+
+    let elsewhere = Heap::new().unwrap();
+    assert!(!elsewhere.contains(old.as_slice()));
+    assert!(!heap.contains("a static") && !any_heap_contains("a static"));
+    let on_stack = 1_u8;
+    assert!(!heap.contains(&on_stack));
+    assert!(any_heap_contains(old.as_slice()));
+}
+
+#[test]
+fn a_collection_owns_its_heap() {
+    let mut words = Vec02::new_in(Heap::new().unwrap());
+    words.extend(["a", "b", "c"]);
+    let moved = words;
+    assert!(moved.allocator().contains(moved.as_slice()));
+    assert_eq!(moved, ["a", "b", "c"]);
+
+    let map: HashMap<u8, u8, DefaultHashBuilder, Heap> =
+        HashMap::with_hasher_in(DefaultHashBuilder::default(), Heap::new().unwrap());
+    drop(map);
+}
+
+/// What is forgotten in a heap goes with it.
+#[test]
+fn dropping_frees_what_was_forgotten() {
+    let total = Heap::new().unwrap();
+    for _ in 0..64 {
+        let heap = Heap::new().unwrap();
+        for _ in 0..8 {
+            core::mem::forget(Vec02::<u8, _>::with_capacity_in(4 << 20, &heap));
+        }
+        core::mem::forget(Box02::new_in([1_u8; 100], &heap));
+    }
+    // 2 GiB went through; were it kept, the address space limit that the
+    // process test sets would be hit. Here the allocator must still work.
+    assert!(Vec02::<u8, _>::with_capacity_in(4 << 20, &total).capacity() >= 4 << 20);
+}
+
+#[test]
+fn reset_frees_and_goes_on() {
+    let mut heap = Heap::new().unwrap();
+    for round in 0..100_u32 {
+        let mut scratch = Vec02::new_in(&heap);
+        scratch.extend((0..10_000).map(|n| n ^ round));
+        core::mem::forget(scratch.clone());
+        assert_eq!(scratch[9_999], 9_999 ^ round);
+        drop(scratch);
+        heap.reset().unwrap();
+    }
+}
+
+#[test]
+fn collecting_frees_no_live_block() {
+    let heap = Heap::new().unwrap();
+    let kept: Vec<_> = (0..1_000_u32).map(|n| Box02::new_in(n, &heap)).collect();
+    heap.collect(false);
+    heap.collect(true);
+    mimalloc::collect(true);
+    assert!(kept.iter().enumerate().all(|(at, value)| at == **value as usize));
+}
+
+#[test]
+fn scope_returns_what_the_closure_does() {
+    let length = Heap::scope(|heap| {
+        let mut list = Vec02::new_in(heap);
+        list.extend(0..9_u8);
+        list.len()
+    });
+    assert_eq!(length, Ok(9));
+}
+
+#[test]
+fn a_panic_in_a_scope_ends_its_heap() {
+    let outcome = std::panic::catch_unwind(|| {
+        Heap::scope(|heap| {
+            let _list = Vec02::<u8, _>::with_capacity_in(100, heap);
+            panic!("as planned");
+        })
+    });
+    assert!(outcome.is_err());
+    let outcome = std::panic::catch_unwind(|| {
+        Heap::new().unwrap().with_local(|local| {
+            let _list = Vec02::<u8, _>::with_capacity_in(100, local);
+            panic!("as planned");
+        });
+    });
+    assert!(outcome.is_err());
+}
+
+#[test]
+fn locals_nest_and_mix() {
+    let (one, two) = (Heap::new().unwrap(), Heap::new().unwrap());
+    one.with_local(|first| {
+        two.with_local(|second| {
+            let mut mixed = Vec02::new_in(first);
+            for n in 0..1_000_u32 {
+                let (left, right) = (Box02::new_in(n, first), Box02::new_in(n, second));
+                assert!(one.contains(&*left) && two.contains(&*right));
+                mixed.push((left, right));
+            }
+            one.with_local(|again| drop(Vec02::<u8, _>::with_capacity_in(64, again)));
+            assert!(mixed.iter().all(|(left, right)| **left == **right));
+        });
+    });
+}
+
+#[test]
+fn a_shared_heap_lives_as_long_as_its_last_handle() {
+    let heap = SharedHeap::new().unwrap();
+    let mut list = Vec02::new_in(heap.clone());
+    list.extend(0..1_000_u32);
+    assert_eq!(heap.handle_count(), 2);
+    assert!(SharedHeap::ptr_eq(&heap, list.allocator()));
+    drop(heap);
+    list.extend(1_000..2_000);
+    assert!(list.iter().copied().eq(0..2_000));
+    assert_eq!(list.allocator().handle_count(), 1);
+    let copy = list.clone();
+    drop(list);
+    assert_eq!(copy[1_999], 1_999);
+
+    let map = HashMap::<u8, u8, _, _>::with_hasher_in(
+        DefaultHashBuilder::default(),
+        copy.allocator().clone(),
+    );
+    assert_eq!(map.allocator().handle_count(), 2);
+}
+
+#[test]
+fn raw_heaps_go_out_and_come_back() {
+    let heap = Heap::new().unwrap();
+    let kept = Vec02::<u8, _>::with_capacity_in(10, &heap).leak().as_ptr();
+    let raw = core::ptr::NonNull::new(heap.into_raw()).unwrap();
+    // SAFETY: just given up, and used by nobody else.
+    let heap = unsafe { Heap::from_raw(raw) };
+    assert_eq!(heap.as_raw(), raw.as_ptr());
+    // SAFETY: the block is never freed.
+    assert!(unsafe { heap.contains_ptr(kept) });
+}
+
+#[test]
+fn deleting_keeps_the_blocks() {
+    use core::alloc::{GlobalAlloc, Layout};
+
+    let heap = Heap::new().unwrap();
+    let layout = Layout::new::<[u64; 8]>();
+    let blocks: Vec<*mut u64> = (0..5_000_u64)
+        .map(|n| {
+            let block = Box02::into_raw(Box02::new_in([n; 8], &heap)).cast::<u64>();
+            assert!(!block.is_null());
+            block
+        })
+        .collect();
+    // SAFETY: no other thread knows the blocks; the heap is nobody's default.
+    unsafe { heap.delete_keeping_blocks() };
+    for (n, block) in (0..).zip(blocks) {
+        // SAFETY: deleting the heap kept its blocks.
+        assert_eq!(unsafe { block.add(7).read() }, n);
+        // SAFETY: live, and any block of mimalloc may be freed here.
+        unsafe { mimalloc::MiMalloc.dealloc(block.cast(), layout) };
+    }
+}
+
+#[test]
+fn a_heap_is_the_default_until_its_guard_is_dropped() {
+    let heap = Heap::new().unwrap();
+    let probe = || {
+        let layout = core::alloc::Layout::new::<u64>();
+        // SAFETY: the size is not zero.
+        let block = unsafe { core::alloc::GlobalAlloc::alloc(&mimalloc::MiMalloc, layout) };
+        // SAFETY: the block is live.
+        let inside = unsafe { heap.contains_ptr(block) };
+        // SAFETY: live and of this layout.
+        unsafe { core::alloc::GlobalAlloc::dealloc(&mimalloc::MiMalloc, block, layout) };
+        inside
+    };
+    assert!(!probe());
+    // SAFETY: dropped below on this thread; nothing plainly allocated meanwhile
+    // lives on.
+    let guard = unsafe { heap.set_default() };
+    assert!(probe());
+    drop(guard);
+    assert!(!probe());
+}
+
+#[test]
+fn errors_say_what_happened() {
+    assert!(HeapError::OutOfMemory.to_string().contains("out of memory"));
+    assert!(HeapError::TooManyHeaps.to_string().contains("64512"));
+    fn assert_error<E: core::error::Error + Send + Sync + 'static>() {}
+    assert_error::<HeapError>();
+}
+
+#[cfg(mimalloc_v3)]
+mod v3 {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn the_main_heap_is_one_for_all_threads() {
+        let main = Heap::main();
+        let on_thread = thread::spawn(|| Heap::main().as_raw().addr()).join().unwrap();
+        assert_eq!(main.as_raw().addr(), on_thread);
+        let list = Vec02::<u8, _>::with_capacity_in(100, main);
+        assert!(main.contains(list.spare_capacity_mut_ref()));
+        let fresh = Vec02::<u8, _>::with_capacity_in(100, Heap::main());
+        drop((list, fresh));
+        main.with_local(|local| drop(Vec02::<u8, _>::with_capacity_in(100, local)));
+    }
+
+    trait Spare {
+        fn spare_capacity_mut_ref(&self) -> &[u8];
+    }
+
+    impl<A: allocator_api2_02::alloc::Allocator> Spare for Vec02<u8, A> {
+        fn spare_capacity_mut_ref(&self) -> &[u8] {
+            self.as_slice()
+        }
+    }
+
+    #[test]
+    fn threads_share_a_heap_and_free_each_others_blocks() {
+        let heap = Heap::new().unwrap();
+        thread::scope(|scope| {
+            let (give, take) = mpsc::channel::<Vec02<u64, &Heap>>();
+            for n in 0..3_u64 {
+                let (give, heap) = (give.clone(), &heap);
+                scope.spawn(move || {
+                    for round in 0..2_000 {
+                        let mut list = Vec02::new_in(heap);
+                        list.extend((0..32).map(|k| n * 1_000_000 + round * 100 + k));
+                        give.send(list).unwrap();
+                    }
+                });
+            }
+            drop(give);
+            scope.spawn(move || {
+                let mut seen = 0;
+                for list in take {
+                    assert!(list.windows(2).all(|pair| pair[1] == pair[0] + 1));
+                    seen += 1;
+                }
+                assert_eq!(seen, 6_000);
+            });
+        });
+        drop(heap);
+    }
+
+    #[test]
+    fn a_heap_is_dropped_far_from_where_it_was_made() {
+        for _ in 0..50 {
+            let heap = thread::spawn(|| {
+                let heap = Heap::new().unwrap();
+                core::mem::forget(Box02::new_in([7_u8; 3_000], &heap));
+                heap
+            })
+            .join()
+            .unwrap();
+            let list = Vec02::<u8, _>::with_capacity_in(50_000, &heap);
+            drop(list);
+            thread::spawn(move || drop(heap)).join().unwrap();
+        }
+    }
+
+    /// Other threads keep their part of the heap cached when it is destroyed,
+    /// and a new heap may come to lie at the same address.
+    #[test]
+    fn a_new_heap_at_an_old_address_is_a_new_heap() {
+        let (to_worker, orders) = mpsc::channel::<(SharedHeap, mpsc::Sender<usize>)>();
+        let worker = thread::spawn(move || {
+            for (heap, done) in orders {
+                let mut list = Vec02::new_in(heap.clone());
+                list.extend(0..500_u32);
+                let inside = heap.contains(list.as_slice());
+                drop(list);
+                let address = heap.as_raw().addr();
+                drop(heap);
+                done.send(if inside { address } else { 0 }).unwrap();
+            }
+        });
+        let mut addresses = std::collections::HashSet::new();
+        let mut reused = 0;
+        for _ in 0..500 {
+            let heap = SharedHeap::new().unwrap();
+            let (done, wait) = mpsc::channel();
+            to_worker.send((heap, done)).unwrap();
+            let address = wait.recv().unwrap();
+            assert_ne!(address, 0, "a block landed in another heap");
+            reused += u32::from(!addresses.insert(address));
+        }
+        drop(to_worker);
+        worker.join().unwrap();
+        assert!(reused > 0, "no address came back, so nothing was tested");
+    }
+
+    #[test]
+    fn heaps_come_and_go_on_many_threads() {
+        thread::scope(|scope| {
+            for n in 0..8_u32 {
+                scope.spawn(move || {
+                    for round in 0..200_u32 {
+                        let heap = Heap::new().unwrap();
+                        let mut list = Vec02::new_in(&heap);
+                        list.extend((0..100).map(|k| k + n + round));
+                        assert_eq!(list[99], 99 + n + round);
+                    }
+                });
+            }
+        });
+    }
+}
