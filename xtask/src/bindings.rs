@@ -11,8 +11,9 @@ use anyhow::{Context, Result, bail};
 use lexopt::{Arg, ValueExt as _};
 use toml_edit::DocumentMut;
 
-use crate::engine::{Engine, Version};
+use crate::engine::Engine;
 use crate::files;
+use crate::version::Version;
 
 /// The hidden command that runs bindgen.
 pub(crate) const CHILD: &str = "bindgen-child";
@@ -166,8 +167,12 @@ fn rust_version() -> Result<String> {
 
 /// The directory that bindgen loads libclang from.
 fn libclang() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("LIBCLANG_PATH") {
-        return Ok(path.into());
+    if let Some(path) = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from) {
+        // bindgen takes the library itself as well.
+        if path.is_file() || holds_libclang(&path) {
+            return Ok(path);
+        }
+        bail!("LIBCLANG_PATH={} holds no libclang", path.display());
     }
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for entry in std::fs::read_dir("/usr/lib")
@@ -204,11 +209,16 @@ fn libclang() -> Result<PathBuf> {
 
 /// Whether a directory holds the shared library, under any of its names.
 fn holds_libclang(dir: &Path) -> bool {
-    let names = [
-        "libclang.so",
-        "libclang.so.1",
-        "libclang.dylib",
-        "libclang.dll",
-    ];
-    names.iter().any(|name| dir.join(name).is_file())
+    std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let library =
+                name.contains(".so") || name.ends_with(".dylib") || name.ends_with(".dll");
+            // Not libclang-cpp, which is another library.
+            library && name.starts_with("libclang") && !name.starts_with("libclang-cpp")
+        })
 }

@@ -8,9 +8,10 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use crate::api::Api;
 use crate::diff::Diff;
-use crate::engine::{self, Engine, Origin, Pin, UPSTREAM_GIT, Version};
+use crate::engine::{self, Engine, Origin, Pin, UPSTREAM_GIT};
 use crate::files::{self, TempDir};
 use crate::source::{self, Source};
+use crate::version::Version;
 use crate::{bindings, touched, vendor, versions};
 
 /// A version to move to, at hand on this machine.

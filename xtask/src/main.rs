@@ -12,6 +12,7 @@ mod source;
 mod sums;
 mod touched;
 mod vendor;
+mod version;
 mod versions;
 
 use std::process::ExitCode;

@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, ValueExt as _};
 
-use crate::engine::{Engine, Pin, Version};
+use crate::engine::{Engine, Pin};
 use crate::files;
 use crate::source::{self, Source};
 use crate::sums::Sums;
+use crate::version::Version;
 
 /// Runs the command.
 pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {

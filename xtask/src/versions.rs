@@ -5,8 +5,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::engine::{Engine, Version};
+use crate::engine::Engine;
 use crate::files;
+use crate::version::Version;
 
 /// Files in which every mention means "the version that we pin".
 const STATED_IN: [&str; 5] = [
