@@ -1,0 +1,285 @@
+//! What happens when mimalloc finds an error.
+
+use core::ffi::{c_int, c_void};
+use core::fmt;
+use core::mem;
+use core::ptr;
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+
+use mimalloc_sys as ffi;
+
+/// An error that mimalloc reported: an `errno` value of the C library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ErrorCode(i32);
+
+/// What an [`ErrorCode`] means in mimalloc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// `ENOMEM`: the system gave no memory.
+    OutOfMemory,
+    /// `EOVERFLOW`: more was asked for than there can be.
+    TooLarge,
+    /// `EINVAL`: a pointer or an alignment was not valid.
+    InvalidArgument,
+    /// `EAGAIN`: a block was freed twice. Only in builds that check.
+    DoubleFree,
+    /// `EFAULT`: mimalloc's own data is damaged, or an internal limit was
+    /// reached: too many heaps, or no memory in an arena for another thread.
+    Fault,
+    /// Something else.
+    Other,
+}
+
+impl ErrorCode {
+    /// The `errno` value.
+    #[must_use]
+    pub const fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// What it means in mimalloc.
+    #[must_use]
+    pub const fn kind(self) -> ErrorKind {
+        match self.0 {
+            ENOMEM => ErrorKind::OutOfMemory,
+            EOVERFLOW => ErrorKind::TooLarge,
+            EINVAL => ErrorKind::InvalidArgument,
+            EAGAIN => ErrorKind::DoubleFree,
+            EFAULT => ErrorKind::Fault,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind() {
+            ErrorKind::OutOfMemory => "out of memory",
+            ErrorKind::TooLarge => "too large a size",
+            ErrorKind::InvalidArgument => "an invalid pointer or alignment",
+            ErrorKind::DoubleFree => "a block freed twice",
+            ErrorKind::Fault => "damaged data or an internal limit",
+            ErrorKind::Other => "an error",
+        };
+        write!(f, "mimalloc reported {what} (errno {})", self.0)
+    }
+}
+
+// The three that all systems share, but for Haiku, where errors are negative.
+const ENOMEM: i32 = if cfg!(target_os = "haiku") {
+    i32::MIN
+} else {
+    12
+};
+const EFAULT: i32 = if cfg!(target_os = "haiku") {
+    i32::MIN + 0x301
+} else {
+    14
+};
+const EINVAL: i32 = if cfg!(target_os = "haiku") {
+    i32::MIN + 5
+} else {
+    22
+};
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+const EAGAIN: i32 = 11;
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+const EOVERFLOW: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    79
+} else {
+    75
+};
+#[cfg(windows)]
+const EAGAIN: i32 = 11;
+#[cfg(windows)]
+const EOVERFLOW: i32 = 132;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+const EAGAIN: i32 = 35;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+const EOVERFLOW: i32 = if cfg!(target_os = "openbsd") { 87 } else { 84 };
+// Elsewhere the two are `Other`: distinct values that no error has.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "fuchsia",
+    windows,
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)))]
+const EAGAIN: i32 = i32::MAX;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "fuchsia",
+    windows,
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)))]
+const EOVERFLOW: i32 = i32::MAX - 1;
+
+/// What mimalloc does about an error, after it printed a message if it prints
+/// errors at all. The function that failed then returns: an allocation fails, an
+/// invalid free does nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorPolicy {
+    /// Sets `errno`. Builds with the features `debug` or `secure*` end the
+    /// process on [`ErrorKind::Fault`].
+    #[default]
+    Default,
+    /// Goes on, and counts: see [`error_count`] and [`last_error`]. It leaves
+    /// `errno` alone. **Takes away the protection of a secure build** against
+    /// damaged data, and keeps one alive that runs out of heaps or of an arena.
+    Ignore,
+}
+
+const DEFAULT: u8 = 0;
+const IGNORE: u8 = 1;
+const HOOK: u8 = 2;
+
+static MODE: AtomicU8 = AtomicU8::new(DEFAULT);
+/// The `fn(ErrorCode)` of [`set_error_hook`], or null.
+static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+static LAST: AtomicI32 = AtomicI32::new(0);
+
+/// Chooses what mimalloc does about an error.
+///
+/// ```
+/// use mimalloc::hooks::{self, ErrorPolicy};
+///
+/// hooks::set_error_policy(ErrorPolicy::Ignore);
+/// // …
+/// if let Some(error) = hooks::last_error() {
+///     eprintln!("{} errors, last: {error}", hooks::error_count());
+/// }
+/// ```
+#[doc(alias = "mi_register_error")]
+pub fn set_error_policy(policy: ErrorPolicy) {
+    match policy {
+        ErrorPolicy::Default => {
+            MODE.store(DEFAULT, Ordering::Release);
+            #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
+            register();
+            #[cfg(not(all(mimalloc_theap, mimalloc_hardened, feature = "std")))]
+            // SAFETY: a null function stands for upstream's own handler.
+            unsafe {
+                ffi::mi_register_error(None, ptr::null_mut());
+            }
+        }
+        ErrorPolicy::Ignore => {
+            MODE.store(IGNORE, Ordering::Release);
+            register();
+        }
+    }
+}
+
+/// Has errors come here, so that `raw::thread_part` can excuse one that is none.
+/// The policy stays what it is.
+#[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
+#[inline]
+pub(crate) fn install() {
+    use core::sync::atomic::AtomicBool;
+
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.load(Ordering::Relaxed) && !INSTALLED.swap(true, Ordering::Relaxed) {
+        register();
+    }
+}
+
+/// Calls `hook` with each error, instead of upstream's own handler: an
+/// [`ErrorKind::Fault`] no longer ends the process. Use [`set_error_policy`] to
+/// end this.
+///
+/// # Safety
+///
+/// Whenever mimalloc finds an error, on whatever thread, until
+/// `set_error_policy` is called and calls that began before have returned,
+/// `hook`
+///
+/// - does not allocate, reallocate or free with mimalloc, or call anything else
+///   of it: the operation that failed is under way, and an allocation that
+///   fails again calls the hook again without end. With `MiMalloc` as the
+///   global allocator nothing may allocate.
+/// - does not touch thread-local storage with a destructor: the thread may be
+///   about to end.
+///
+/// A hook that panics ends the process, and so may a hook do on purpose.
+#[doc(alias = "mi_register_error")]
+pub unsafe fn set_error_hook(hook: fn(ErrorCode)) {
+    FUNCTION.store(hook as *mut (), Ordering::Release);
+    MODE.store(HOOK, Ordering::Release);
+    register();
+}
+
+/// How many errors there were while [`ErrorPolicy::Ignore`] or a hook was set.
+#[must_use]
+pub fn error_count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// The last error while [`ErrorPolicy::Ignore`] or a hook was set.
+#[must_use]
+pub fn last_error() -> Option<ErrorCode> {
+    match LAST.load(Ordering::Relaxed) {
+        0 => None,
+        code => Some(ErrorCode(code)),
+    }
+}
+
+fn register() {
+    // SAFETY: the function is right for as long as the process lives, and takes
+    // a null argument.
+    unsafe { ffi::mi_register_error(Some(error), ptr::null_mut()) };
+}
+
+/// What mimalloc calls, in the middle of what failed. So it does not allocate or
+/// lock, and aborts on a panic.
+///
+/// # Safety
+///
+/// None; the type says `unsafe`.
+unsafe extern "C" fn error(code: c_int, _argument: *mut c_void) {
+    #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
+    if crate::raw::thread_part::excuses(code) {
+        return;
+    }
+    let mode = MODE.load(Ordering::Acquire);
+    if mode == DEFAULT {
+        // As upstream's own handler does in these builds.
+        #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
+        if code == EFAULT {
+            std::process::abort();
+        }
+        return;
+    }
+    LAST.store(code, Ordering::Relaxed);
+    COUNT.fetch_add(1, Ordering::Relaxed);
+    if mode == HOOK {
+        let function = FUNCTION.load(Ordering::Acquire);
+        // SAFETY: it was stored from a function of this type before the mode
+        // was.
+        let hook = unsafe { mem::transmute::<*mut (), fn(ErrorCode)>(function) };
+        hook(ErrorCode(code));
+    }
+}

@@ -1,0 +1,152 @@
+//! Where mimalloc's messages go.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::hint;
+use core::mem;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+
+use mimalloc_sys as ffi;
+
+use super::capture::Ring;
+
+/// Where mimalloc's messages go: warnings, errors, options, statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Output {
+    /// Standard error, unbuffered. Where they go if nobody says otherwise.
+    #[default]
+    Stderr,
+    /// Nowhere.
+    Discard,
+    /// Into a buffer of 32 KiB, which [`take_output`] empties. What does not fit
+    /// is counted and lost.
+    Capture,
+}
+
+const STDERR: u8 = 0;
+const DISCARD: u8 = 1;
+const CAPTURE: u8 = 2;
+const HOOK: u8 = 3;
+
+static MODE: AtomicU8 = AtomicU8::new(STDERR);
+/// The `fn(&[u8])` of [`set_output_hook`], or null.
+static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+static CAPTURED: Ring<{ 32 * 1024 }> = Ring::new();
+
+/// Whether mimalloc has handed over what it printed before there was a hook.
+static FLUSHED: AtomicBool = AtomicBool::new(false);
+/// Held while the hook is changed.
+static CHANGING: AtomicBool = AtomicBool::new(false);
+
+/// Chooses where mimalloc's messages go.
+///
+/// mimalloc remembers the first 16 KiB that it printed before any output was
+/// chosen, also before `main`, and hands them over to the first choice but
+/// [`Stderr`](Output::Stderr).
+///
+/// ```
+/// use mimalloc::hooks::{self, Output};
+///
+/// hooks::set_output(Output::Capture);
+/// mimalloc::print_options();
+///
+/// let mut text = Vec::new();
+/// hooks::take_output(|bytes| text.extend_from_slice(bytes));
+/// assert!(String::from_utf8_lossy(&text).contains("purge_delay"));
+/// ```
+#[doc(alias = "mi_register_output")]
+pub fn set_output(output: Output) {
+    change(match output {
+        Output::Stderr => STDERR,
+        Output::Discard => DISCARD,
+        Output::Capture => CAPTURE,
+    });
+}
+
+/// Hands everything that was captured to `sink`, piece by piece, and forgets it.
+/// Returns how many bytes were lost since the last call because the buffer was
+/// full.
+///
+/// Pieces end anywhere, also within a message. The text is English ASCII, but
+/// paths and such may not be. `sink` may do what it likes: nothing of mimalloc's
+/// is held. If two threads call this at once, one of them gets nothing.
+pub fn take_output(sink: impl FnMut(&[u8])) -> usize {
+    CAPTURED.take(sink)
+}
+
+/// Calls `hook` with each piece of text that mimalloc prints. A message may come
+/// in several pieces, and pieces of several threads may mix. Use
+/// [`set_output`] to end this.
+///
+/// # Safety
+///
+/// Whenever mimalloc prints, on whatever thread, until `set_output` is called
+/// and calls that began before have returned, `hook`
+///
+/// - does not allocate, reallocate or free with mimalloc, or call anything else
+///   of it: it may be half-way through a change, or hold a lock that it would
+///   wait for. With `MiMalloc` as the global allocator nothing may allocate.
+/// - does not touch thread-local storage with a destructor: the thread may be
+///   about to end.
+///
+/// A hook that panics ends the process. Writing to a file descriptor or to a
+/// buffer that is there already is fine.
+#[doc(alias = "mi_register_output")]
+pub unsafe fn set_output_hook(hook: fn(&[u8])) {
+    FUNCTION.store(hook as *mut (), Ordering::Release);
+    change(HOOK);
+}
+
+fn change(mode: u8) {
+    while CHANGING.swap(true, Ordering::Acquire) {
+        hint::spin_loop();
+    }
+    if mode == STDERR {
+        // SAFETY: a null function stands for standard error.
+        unsafe { ffi::mi_register_output(None, ptr::null_mut()) };
+        MODE.store(mode, Ordering::Release);
+    } else if FLUSHED.swap(true, Ordering::Relaxed) {
+        // Registering again repeats the text of before the first time; keep
+        // that out. (What another thread prints right now is lost too.)
+        if MODE.swap(DISCARD, Ordering::AcqRel) == STDERR {
+            register();
+        }
+        MODE.store(mode, Ordering::Release);
+    } else {
+        MODE.store(mode, Ordering::Release);
+        register();
+    }
+    CHANGING.store(false, Ordering::Release);
+}
+
+fn register() {
+    // SAFETY: the function is right for as long as the process lives, and takes
+    // a null argument.
+    unsafe { ffi::mi_register_output(Some(output), ptr::null_mut()) };
+}
+
+/// What mimalloc calls: with any lock of its own held, on any thread. So it does
+/// not allocate, lock or touch thread-local storage, and aborts on a panic.
+///
+/// # Safety
+///
+/// `text` is null or a C string.
+unsafe extern "C" fn output(text: *const c_char, _argument: *mut c_void) {
+    if text.is_null() {
+        return;
+    }
+    // SAFETY: a C string, which lives during the call.
+    let text = unsafe { CStr::from_ptr(text) }.to_bytes();
+    match MODE.load(Ordering::Acquire) {
+        CAPTURE => CAPTURED.push(text),
+        HOOK => {
+            let function = FUNCTION.load(Ordering::Acquire);
+            // SAFETY: it was stored from a function of this type before the mode
+            // was.
+            let hook = unsafe { mem::transmute::<*mut (), fn(&[u8])>(function) };
+            hook(text);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,510 @@
+//! Runtime options, one variant per `mi_option_t` of the linked engine.
+
+use core::ffi::c_long;
+use core::fmt;
+
+use mimalloc_sys as ffi;
+
+mod error;
+mod kind;
+
+pub use error::{OptionError, OptionErrorKind};
+pub use kind::{ReadWhen, Unit};
+
+/// What the table of an engine says about one option.
+pub(crate) struct Info {
+    /// `mi_option_…`, from the bindings.
+    #[cfg_attr(mimalloc_foreign_options, expect(dead_code, reason = "numbers differ"))]
+    number: ffi::mi_option_t,
+    c_name: &'static str,
+    env_name: &'static str,
+    unit: Unit,
+    read_when: ReadWhen,
+    /// Names of the same option in other versions, without prefix.
+    #[cfg_attr(
+        not(mimalloc_foreign_options),
+        expect(dead_code, reason = "numbers are right")
+    )]
+    former: &'static [&'static str],
+}
+
+/// Defines the enum and its table from one row an option.
+macro_rules! options {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident = $number:ident, $c_name:literal, $env:literal, $unit:ident, $when:ident,
+            default $default:literal, former [$($former:literal),*];
+    )+) => {
+        /// A runtime option of mimalloc: how eagerly it gives memory back, how
+        /// much it reserves, what it prints.
+        ///
+        /// The name is used by path, like `io::Result`: write
+        /// `mimalloc::Option::PurgeDelay` and don't import it, or it shadows
+        /// `core::option::Option`.
+        ///
+        /// The variants are the options of the linked engine; v3 and v2 have
+        /// different ones. Each says when it is read: **most take effect only
+        /// on what is made afterwards**, and those read at startup can't be
+        /// set from `main` at all. For them there are the environment variable
+        /// and [`startup_options!`](crate::startup_options).
+        ///
+        /// # Thread safety
+        ///
+        /// Options are process-wide. Upstream keeps each in a plain machine
+        /// word that is read and written without synchronisation: a thread that
+        /// reads while another one sets sees the old value or the new one, at
+        /// some later time. Set options early, from one thread.
+        ///
+        /// # Safety of options
+        ///
+        /// Any value of any option is safe, but for two: `DestroyOnExit`, which
+        /// frees blocks that other threads still use, and
+        /// `UnsafeGuardedPrecise` (`GuardedPrecise` on v2), which gives up
+        /// alignment. The setters refuse these with an error;
+        /// [`set_unchecked`](Self::set_unchecked) sets them.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use mimalloc::{KiB, MiB};
+        ///
+        /// # fn main() -> Result<(), mimalloc::OptionError> {
+        /// // Give freed memory back at once instead of after a while.
+        /// mimalloc::Option::PurgeDelay.set(0)?;
+        /// assert_eq!(mimalloc::Option::PurgeDelay.get(), 0);
+        ///
+        /// // Reserve the next arenas in smaller pieces. Sizes are bytes.
+        /// mimalloc::Option::ArenaReserve.set_size(64 * MiB)?;
+        /// assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
+        /// // The number underneath is in KiB, as in C.
+        /// assert_eq!(mimalloc::Option::ArenaReserve.get(), (64 * MiB / KiB) as i64);
+        /// # Ok(())
+        /// # }
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[doc(alias = "mi_option_t")]
+        #[non_exhaustive]
+        pub enum Option {
+            $(
+                $(#[doc = $doc])+
+                ///
+                #[doc = concat!(
+                    "Default: ", $default,
+                    ". Unit: [`", stringify!($unit), "`](super::Unit::", stringify!($unit),
+                    "). Read: [`", stringify!($when), "`](super::ReadWhen::", stringify!($when),
+                    "). Environment: `", $env, "`."
+                )]
+                #[doc(alias = $c_name)]
+                $variant,
+            )+
+        }
+
+        impl Option {
+            /// Every option of the engine, in upstream's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+
+        pub(super) const INFO: &[super::Info] = &[$(super::Info {
+            number: mimalloc_sys::$number,
+            c_name: $c_name,
+            env_name: $env,
+            unit: super::Unit::$unit,
+            read_when: super::ReadWhen::$when,
+            former: &[$($former),*],
+        }),+];
+    };
+}
+
+#[cfg(mimalloc_v2)]
+mod v2;
+#[cfg(mimalloc_v3)]
+mod v3;
+
+#[cfg(mimalloc_v2)]
+use v2::INFO;
+#[cfg(mimalloc_v2)]
+pub use v2::Option;
+#[cfg(mimalloc_v3)]
+use v3::INFO;
+#[cfg(mimalloc_v3)]
+pub use v3::Option;
+
+/// The numbers of the options in a system library of another version, by name.
+#[cfg(mimalloc_foreign_options)]
+const NUMBERS: &[(&str, i32)] = include!(concat!(env!("OUT_DIR"), "/option_numbers.rs"));
+
+const KIB: usize = 1024;
+
+impl Option {
+    const fn info(self) -> &'static Info {
+        &INFO[self as usize]
+    }
+
+    /// The number of this option in the linked library, if it has the option.
+    ///
+    /// No other number ever reaches C: builds with assertions abort on one that
+    /// is out of range.
+    #[cfg(not(mimalloc_foreign_options))]
+    pub(crate) const fn number(self) -> core::option::Option<ffi::mi_option_t> {
+        Some(self.info().number)
+    }
+
+    /// The number of this option in the linked library, if it has the option.
+    #[cfg(mimalloc_foreign_options)]
+    pub(crate) const fn number(self) -> core::option::Option<ffi::mi_option_t> {
+        let found = lookup(self.name());
+        let former = self.info().former;
+        let (mut found, mut i) = (found, 0);
+        while found.is_none() && i < former.len() {
+            found = lookup(former[i]);
+            i += 1;
+        }
+        found
+    }
+
+    /// Upstream's name, such as `purge_delay`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        let (_, name) = self.info().c_name.as_bytes().split_at("mi_option_".len());
+        match core::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => self.info().c_name,
+        }
+    }
+
+    /// The environment variable that sets this option at startup, such as
+    /// `MIMALLOC_PURGE_DELAY`.
+    ///
+    /// Sizes are in bytes there and take the suffixes `K`, `M`, `G`, `T`.
+    #[must_use]
+    pub const fn env_name(self) -> &'static str {
+        self.info().env_name
+    }
+
+    /// The option with this upstream name, such as `purge_delay`.
+    #[must_use]
+    pub const fn from_name(name: &str) -> core::option::Option<Self> {
+        let mut i = 0;
+        while i < Self::ALL.len() {
+            if same(Self::ALL[i].name(), name) {
+                return Some(Self::ALL[i]);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// What the number means.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        self.info().unit
+    }
+
+    /// When mimalloc looks at the option.
+    #[must_use]
+    pub const fn read_when(self) -> ReadWhen {
+        self.info().read_when
+    }
+
+    /// Whether only [`set_unchecked`](Self::set_unchecked) may set this option.
+    #[must_use]
+    pub const fn is_unsafe_to_set(self) -> bool {
+        #[cfg(mimalloc_v3)]
+        return matches!(self, Self::DestroyOnExit | Self::UnsafeGuardedPrecise);
+        #[cfg(mimalloc_v2)]
+        return matches!(self, Self::DestroyOnExit | Self::GuardedPrecise);
+    }
+
+    /// Whether the linked library has this option. Always true for the vendored
+    /// source; an older system library may lack some.
+    #[must_use]
+    pub const fn is_supported(self) -> bool {
+        self.number().is_some()
+    }
+
+    /// The current value, as stored: sizes marked
+    /// [`Kibibytes`](Unit::Kibibytes) are in KiB. 0 for an option that the
+    /// library lacks.
+    #[must_use]
+    #[doc(alias = "mi_option_get")]
+    pub fn get(self) -> i64 {
+        let Some(number) = self.number() else {
+            return 0;
+        };
+        // SAFETY: `mi_option_get` takes any number of an option, and this one is
+        // of the linked library; it may be called on any thread at any time.
+        let value: c_long = unsafe { ffi::mi_option_get(number) };
+        #[allow(
+            clippy::useless_conversion,
+            reason = "c_long has 32 bits on some targets"
+        )]
+        i64::from(value)
+    }
+
+    /// The current value, raised to `min` or lowered to `max`. Where the two
+    /// cross, `min` wins for values below it.
+    #[must_use]
+    #[doc(alias = "mi_option_get_clamp")]
+    pub fn get_clamp(self, min: i64, max: i64) -> i64 {
+        // As upstream does it; `Ord::clamp` panics when the bounds cross.
+        match self.get() {
+            value if value < min => min,
+            value if value > max => max,
+            value => value,
+        }
+    }
+
+    /// The current value in bytes, for an option that is an amount of memory;
+    /// else the value itself. Negative values give 0, too large ones
+    /// `isize::MAX`.
+    #[must_use]
+    #[doc(alias = "mi_option_get_size")]
+    pub fn get_size(self) -> usize {
+        #[cfg(mimalloc_has_option_get_size)]
+        {
+            self.number().map_or(0, |number| {
+                // SAFETY: like `mi_option_get`, which it calls.
+                unsafe { ffi::mi_option_get_size(number) }
+            })
+        }
+        #[cfg(not(mimalloc_has_option_get_size))]
+        {
+            let value = usize::try_from(self.get().max(0)).unwrap_or(usize::MAX);
+            let unit = if self.unit() == Unit::Kibibytes {
+                KIB
+            } else {
+                1
+            };
+            value.saturating_mul(unit).min(isize::MAX as usize)
+        }
+    }
+
+    /// Whether the value is anything but 0.
+    #[must_use]
+    #[doc(alias = "mi_option_is_enabled")]
+    pub fn is_enabled(self) -> bool {
+        self.get() != 0
+    }
+
+    /// Sets the value, as stored: in KiB for
+    /// [`Kibibytes`](Unit::Kibibytes). For those [`set_size`](Self::set_size)
+    /// is clearer.
+    ///
+    /// Any value goes, negative ones too; what it does is said with the option.
+    /// `guarded_min` and `guarded_max` push each other so that they don't cross.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsafe`](OptionErrorKind::Unsafe),
+    /// [`Unsupported`](OptionErrorKind::Unsupported) or
+    /// [`OutOfRange`](OptionErrorKind::OutOfRange).
+    #[doc(alias = "mi_option_set")]
+    pub fn set(self, value: i64) -> Result<(), OptionError> {
+        self.check_safe()?;
+        // SAFETY: not one of the options that can break memory safety.
+        unsafe { self.set_unchecked(value) }
+    }
+
+    /// Sets an amount of memory, in bytes. It is rounded up to whole KiB where
+    /// the option is stored in KiB, as the environment variable is.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), and [`NotASize`](OptionErrorKind::NotASize) for an
+    /// option that is no amount of memory.
+    pub fn set_size(self, bytes: usize) -> Result<(), OptionError> {
+        let value = match self.unit() {
+            Unit::Bytes => bytes,
+            Unit::Kibibytes => bytes.div_ceil(KIB),
+            _ => return Err(OptionError::new(self, OptionErrorKind::NotASize)),
+        };
+        let value = i64::try_from(value)
+            .map_err(|_| OptionError::new(self, OptionErrorKind::OutOfRange))?;
+        self.set(value)
+    }
+
+    /// Sets the value unless it was set before, by the environment or by
+    /// [`set`](Self::set). Otherwise this changes nothing and succeeds.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    #[doc(alias = "mi_option_set_default")]
+    pub fn set_default(self, value: i64) -> Result<(), OptionError> {
+        self.check_safe()?;
+        // SAFETY: not one of the options that can break memory safety.
+        unsafe { self.set_default_unchecked(value) }
+    }
+
+    /// Sets the value to 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    #[doc(alias = "mi_option_enable")]
+    pub fn enable(self) -> Result<(), OptionError> {
+        self.set(1)
+    }
+
+    /// Sets the value to 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    #[doc(alias = "mi_option_disable")]
+    pub fn disable(self) -> Result<(), OptionError> {
+        self.set(0)
+    }
+
+    /// Sets the value to 1 or 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    #[doc(alias = "mi_option_set_enabled")]
+    pub fn set_enabled(self, enable: bool) -> Result<(), OptionError> {
+        self.set(i64::from(enable))
+    }
+
+    /// Sets the value to 1 or 0 unless it was set before.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    #[doc(alias = "mi_option_set_enabled_default")]
+    pub fn set_enabled_default(self, enable: bool) -> Result<(), OptionError> {
+        self.set_default(i64::from(enable))
+    }
+
+    /// Sets the value of any option, also of those that the other setters
+    /// refuse.
+    ///
+    /// # Safety
+    ///
+    /// - For `destroy_on_exit` other than 0: from the end of `main` on (or of
+    ///   `exit`), no thread touches memory that mimalloc handed out, nor calls
+    ///   mimalloc. Threads that are still alive then, `atexit` handlers and
+    ///   destructors that free something all break this.
+    /// - For `unsafe_guarded_precise` (`guarded_precise` on v2) other than 0: in
+    ///   a build with guard pages, each block allocated while it is set has a
+    ///   size that is a multiple of its alignment.
+    /// - For any other option there is nothing to promise.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), without [`Unsafe`](OptionErrorKind::Unsafe).
+    pub unsafe fn set_unchecked(self, value: i64) -> Result<(), OptionError> {
+        let (number, value) = self.checked(value)?;
+        // SAFETY: the number is of the linked library; what the value may break
+        // the caller answers for.
+        unsafe { ffi::mi_option_set(number, value) };
+        Ok(())
+    }
+
+    /// Sets the value of any option unless it was set before.
+    ///
+    /// # Safety
+    ///
+    /// As for [`set_unchecked`](Self::set_unchecked).
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), without [`Unsafe`](OptionErrorKind::Unsafe).
+    pub unsafe fn set_default_unchecked(self, value: i64) -> Result<(), OptionError> {
+        let (number, value) = self.checked(value)?;
+        // SAFETY: the number is of the linked library; what the value may break
+        // the caller answers for.
+        unsafe { ffi::mi_option_set_default(number, value) };
+        Ok(())
+    }
+
+    fn check_safe(self) -> Result<(), OptionError> {
+        if self.is_unsafe_to_set() {
+            return Err(OptionError::new(self, OptionErrorKind::Unsafe));
+        }
+        Ok(())
+    }
+
+    fn checked(self, value: i64) -> Result<(ffi::mi_option_t, c_long), OptionError> {
+        let Some(number) = self.number() else {
+            return Err(OptionError::new(self, OptionErrorKind::Unsupported));
+        };
+        let Some(value) = to_long(value) else {
+            return Err(OptionError::new(self, OptionErrorKind::OutOfRange));
+        };
+        Ok((number, value))
+    }
+
+    /// Writes one line an option: name, value, unit. The text that upstream
+    /// prints is that of [`print_options`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    #[doc(alias = "mi_options_print_out")]
+    pub fn write_all(out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
+        for option in Self::ALL.iter().filter(|option| option.is_supported()) {
+            writeln!(out, "{option}: {}{}", option.get(), option.unit().suffix())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Option {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Prints all options and the build configuration of the linked library, as
+/// upstream words it, to standard error or where
+/// [`hooks::set_output`](crate::hooks::set_output) says.
+#[cfg(mimalloc_has_options_print)]
+#[doc(alias = "mi_options_print")]
+pub fn print_options() {
+    // SAFETY: reads the options and writes to the output handler; any thread,
+    // any time.
+    unsafe { ffi::mi_options_print() };
+}
+
+/// `value` as C's `long`, if it fits.
+pub(crate) const fn to_long(value: i64) -> core::option::Option<c_long> {
+    let long = value as c_long;
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "c_long has 32 bits on some targets"
+    )]
+    if long as i64 == value {
+        Some(long)
+    } else {
+        None
+    }
+}
+
+/// String equality that a `const fn` may use.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+#[cfg(mimalloc_foreign_options)]
+const fn lookup(name: &str) -> core::option::Option<ffi::mi_option_t> {
+    let mut i = 0;
+    while i < NUMBERS.len() {
+        if same(NUMBERS[i].0, name) {
+            return Some(NUMBERS[i].1 as ffi::mi_option_t);
+        }
+        i += 1;
+    }
+    None
+}

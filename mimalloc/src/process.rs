@@ -1,0 +1,202 @@
+//! What mimalloc knows about the process and itself.
+
+use core::fmt;
+use core::time::Duration;
+
+use mimalloc_sys as ffi;
+
+/// The version of the linked library.
+///
+/// ```
+/// let version = mimalloc::version();
+/// assert!(version.major() >= 2);
+/// println!("mimalloc {version}");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    major: u32,
+    minor: u32,
+    patch: u32,
+    raw: u32,
+}
+
+impl Version {
+    /// Reads `mi_version`'s number: 30601 is 3.6.1; until 2.1.x it was 217 for
+    /// 2.1.7.
+    pub(crate) const fn from_raw(raw: u32) -> Self {
+        let (minor_unit, patch_unit) = if raw < 10_000 { (10, 10) } else { (100, 100) };
+        Self {
+            major: raw / (minor_unit * patch_unit),
+            minor: raw / patch_unit % minor_unit,
+            patch: raw % patch_unit,
+            raw,
+        }
+    }
+
+    /// The engine: 3 or 2.
+    #[must_use]
+    pub const fn major(self) -> u32 {
+        self.major
+    }
+
+    /// The second number.
+    #[must_use]
+    pub const fn minor(self) -> u32 {
+        self.minor
+    }
+
+    /// The third number.
+    #[must_use]
+    pub const fn patch(self) -> u32 {
+        self.patch
+    }
+
+    /// The number as C has it, such as 30601.
+    #[must_use]
+    pub const fn raw(self) -> u32 {
+        self.raw
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The version of the library that the program runs with. A system library may
+/// be another one than at build time.
+#[must_use]
+#[doc(alias = "mi_version")]
+pub fn version() -> Version {
+    // SAFETY: returns a constant.
+    let raw = unsafe { ffi::mi_version() };
+    Version::from_raw(u32::try_from(raw).unwrap_or(0))
+}
+
+/// Whether the C `malloc` of the whole process was redirected to mimalloc: on
+/// Windows by its redirection DLL, on macOS by interposing. Always false on
+/// other systems, also with the feature `override`.
+#[must_use]
+#[doc(alias = "mi_is_redirected")]
+pub fn is_redirected() -> bool {
+    // SAFETY: reads a flag that is set before `main`.
+    unsafe { ffi::mi_is_redirected() }
+}
+
+/// Time, memory and page faults of the process, by [`process_info`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ProcessInfo {
+    /// Time since mimalloc started, in whole milliseconds.
+    pub elapsed: Duration,
+    /// Processor time in the program, in whole milliseconds.
+    pub user: Duration,
+    /// Processor time in the system, in whole milliseconds.
+    pub system: Duration,
+    /// Resident memory in bytes. **Only on Windows and macOS.** On Linux and
+    /// the BSDs it is the same as `current_commit`, because the kernel has no
+    /// cheap way to ask.
+    pub current_rss: usize,
+    /// The most resident memory of the whole process, in bytes, not only of
+    /// mimalloc.
+    pub peak_rss: usize,
+    /// Memory in bytes that mimalloc has committed; on Windows that of the whole
+    /// process.
+    pub current_commit: usize,
+    /// The most memory in bytes that was committed.
+    pub peak_commit: usize,
+    /// Page faults that had to read from a disk; on Windows all page faults.
+    pub page_faults: usize,
+}
+
+impl ProcessInfo {
+    /// Writes a JSON object with the names that upstream's statistics have.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
+        writeln!(out, "{{")?;
+        writeln!(out, "    \"elapsed_msecs\": {},", self.elapsed.as_millis())?;
+        writeln!(out, "    \"user_msecs\": {},", self.user.as_millis())?;
+        writeln!(out, "    \"system_msecs\": {},", self.system.as_millis())?;
+        writeln!(out, "    \"page_faults\": {},", self.page_faults)?;
+        writeln!(out, "    \"rss_current\": {},", self.current_rss)?;
+        writeln!(out, "    \"rss_peak\": {},", self.peak_rss)?;
+        writeln!(out, "    \"commit_current\": {},", self.current_commit)?;
+        writeln!(out, "    \"commit_peak\": {}", self.peak_commit)?;
+        write!(out, "  }}")
+    }
+}
+
+/// Time, memory and page faults of the process. It takes about a microsecond,
+/// on any thread.
+///
+/// ```
+/// let info = mimalloc::process_info();
+/// assert!(info.peak_commit >= info.current_commit);
+/// ```
+#[must_use]
+#[doc(alias = "mi_process_info")]
+pub fn process_info() -> ProcessInfo {
+    let (mut elapsed, mut user, mut system) = (0, 0, 0);
+    let mut info = ProcessInfo::default();
+    // SAFETY: each pointer is to a `usize` of ours; the function may be called
+    // on any thread and walks no heaps.
+    unsafe {
+        ffi::mi_process_info(
+            &raw mut elapsed,
+            &raw mut user,
+            &raw mut system,
+            &raw mut info.current_rss,
+            &raw mut info.peak_rss,
+            &raw mut info.current_commit,
+            &raw mut info.peak_commit,
+            &raw mut info.page_faults,
+        );
+    }
+    let millis = |value: usize| Duration::from_millis(value as u64);
+    info.elapsed = millis(elapsed);
+    info.user = millis(user);
+    info.system = millis(system);
+    info
+}
+
+/// Prints [`process_info`] as upstream words it, to standard error or where
+/// [`hooks::set_output`](crate::hooks::set_output) says.
+#[cfg(mimalloc_has_process_info_print)]
+#[doc(alias = "mi_process_info_print")]
+#[doc(alias = "mi_process_info_print_out")]
+pub fn print_process_info() {
+    // SAFETY: any thread, any time; writes to the output handler.
+    unsafe { ffi::mi_process_info_print() };
+}
+
+/// Tells mimalloc that the calling thread belongs to a thread pool: it then
+/// takes over fewer pages of other threads. There is no way back. On v2 this
+/// does nothing.
+#[cfg(mimalloc_has_threadpool)]
+#[doc(alias = "mi_thread_set_in_threadpool")]
+pub fn set_thread_in_threadpool() {
+    // SAFETY: sets a flag of the calling thread, after initialising it if need
+    // be.
+    unsafe { ffi::mi_thread_set_in_threadpool() };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_both_kinds() {
+        let new = Version::from_raw(30601);
+        assert_eq!((new.major(), new.minor(), new.patch()), (3, 6, 1));
+        let old = Version::from_raw(217);
+        assert_eq!((old.major(), old.minor(), old.patch()), (2, 1, 7));
+        let debian = Version::from_raw(209);
+        assert_eq!((debian.major(), debian.minor(), debian.patch()), (2, 0, 9));
+        assert!(old < new);
+    }
+}

@@ -1,0 +1,74 @@
+//! The values that statistics are made of.
+
+/// Something that comes and goes: how much there was in total, at most, and is
+/// now.
+///
+/// Threads count on their own and add up now and then, so that `current` can be
+/// below zero for a while and `peak` is an estimate when several threads take
+/// part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "mi_stat_count_t")]
+pub struct StatCount {
+    /// All that ever came.
+    pub total: i64,
+    /// The most there was at once.
+    pub peak: i64,
+    /// What there is.
+    pub current: i64,
+}
+
+/// One size class of blocks or of mimalloc pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Bin {
+    /// The block size in bytes; 0 for the last class, that of all larger blocks.
+    pub block_size: usize,
+    /// How many there were and are.
+    pub count: StatCount,
+}
+
+/// What an arena's chunks (32 MiB or so each) are used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "mi_chunkbin_t")]
+#[non_exhaustive]
+pub enum ChunkKind {
+    /// Small mimalloc pages.
+    Small,
+    /// Anything of one chunk or less that is not in another class.
+    Other,
+    /// Medium mimalloc pages.
+    Medium,
+    /// Large mimalloc pages.
+    Large,
+    /// Blocks of more than one chunk.
+    Huge,
+    /// Nothing yet.
+    Unused,
+}
+
+#[cfg(mimalloc_v3)]
+impl ChunkKind {
+    /// In upstream's order.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Small,
+        Self::Other,
+        Self::Medium,
+        Self::Large,
+        Self::Huge,
+        Self::Unused,
+    ];
+
+    /// The letter that upstream's JSON has for the class.
+    pub(super) const fn letter(self) -> char {
+        match self {
+            Self::Small => 'S',
+            Self::Other => 'X',
+            Self::Medium => 'M',
+            Self::Large => 'L',
+            Self::Huge => 'H',
+            Self::Unused => ' ',
+        }
+    }
+}
