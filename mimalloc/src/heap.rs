@@ -268,9 +268,40 @@ impl Heap {
     #[doc(alias = "mi_heap_collect")]
     pub fn collect(&self, force: bool) {
         #[cfg(all(mimalloc_theap, mimalloc_hardened))]
-        self.source();
+        // SAFETY: the heap is live.
+        if !unsafe { thread_part::available(self.as_raw()) } {
+            return;
+        }
         // SAFETY: the heap is live and, on engine v2, this thread's.
         unsafe { sys::mi_heap_collect(self.as_raw(), force) };
+    }
+
+    /// The statistics of this heap alone. Engine v3 only.
+    ///
+    /// Each thread counts for itself and hands its counts over when it
+    /// collects, ends, or has allocated some megabytes since;
+    /// [`collect`](Self::collect) first for what this thread did.
+    ///
+    /// Calls `mi_heap_stats_get`.
+    ///
+    /// # Errors
+    ///
+    /// When the linked library has another layout of statistics, as a system
+    /// library of another version may.
+    ///
+    /// ```
+    /// let heap = mimalloc::Heap::new()?;
+    /// let block = allocator_api2_02::boxed::Box::new_in([0_u8; 1000], &heap);
+    /// heap.collect(false);
+    /// assert!(heap.stats()?.allocated.current >= 1000);
+    /// # drop(block);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(mimalloc_has_heap_stats)]
+    #[doc(alias = "mi_heap_stats_get")]
+    pub fn stats(&self) -> Result<crate::Stats, crate::StatsError> {
+        // SAFETY: the heap is live while `self` is borrowed.
+        unsafe { crate::stats::heap_stats(self.as_raw()) }
     }
 
     /// Whether `value` lies in a block of this heap.
