@@ -212,6 +212,16 @@ fn link_platform() {
 }
 
 fn not_found(probe: &pkg_config::Error, search: &str) -> String {
+    use pkg_config::Error::{Command, Failure, ProbeFailure};
+    let probe = match probe {
+        Failure { output, .. } | ProbeFailure { output, .. } => {
+            String::from_utf8_lossy(&output.stderr)
+                .trim()
+                .replace('\n', " ")
+        }
+        Command { cause, .. } => format!("can't be run: {cause}"),
+        other => other.to_string(),
+    };
     format!(
         "no usable system mimalloc (2.0.9 or later 2.x, or 3.x).\npkg-config: {probe}\nC \
          compiler: {search}\n\nInstall it (Debian: apt-get install libmimalloc-dev pkg-config; \
