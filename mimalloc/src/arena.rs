@@ -91,7 +91,6 @@ impl Arena {
     }
 
     /// The same as [`ArenaOptions::new`].
-    #[must_use]
     pub fn options() -> ArenaOptions {
         ArenaOptions::new()
     }

@@ -26,3 +26,15 @@ impl fmt::Display for HeapError {
 }
 
 impl core::error::Error for HeapError {}
+
+/// There is no memory, or not that much in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AllocError;
+
+impl fmt::Display for AllocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("mimalloc returned no block: out of memory")
+    }
+}
+
+impl core::error::Error for AllocError {}

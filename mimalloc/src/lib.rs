@@ -12,17 +12,51 @@ mod arena;
 mod error;
 mod global;
 mod heap;
+pub mod hooks;
 mod local;
+mod option;
+mod process;
+#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+mod profiler;
 mod shared;
+mod string;
+mod value;
+mod visit;
+mod startup;
+#[cfg(mimalloc_has_stats)]
+mod stats;
 
 pub use mimalloc_sys as ffi;
 
 pub use crate::arena::{Arena, ArenaError, ArenaOptions, Foreign};
-pub use crate::error::HeapError;
+pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
 pub use crate::heap::{DefaultGuard, Heap, MAX_HEAPS, any_heap_contains};
 pub use crate::local::Local;
+#[cfg(mimalloc_has_options_print)]
+pub use crate::option::print_options;
+pub use crate::option::{Option, OptionError, OptionErrorKind, ReadWhen, Unit};
+#[cfg(mimalloc_has_process_info_print)]
+pub use crate::process::print_process_info;
+#[cfg(mimalloc_has_threadpool)]
+pub use crate::process::set_thread_in_threadpool;
+pub use crate::process::{ProcessInfo, Version, is_redirected, process_info, version};
+#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared::SharedHeap;
+pub use crate::string::HeapCString;
+pub use crate::visit::{HeapArea, HeapBlock, HeapCapacity};
+pub use crate::startup::{GiB, KiB, MiB};
+#[cfg(mimalloc_has_stats)]
+pub use crate::stats::{
+    Bin, ChunkKind, StatCount, Stats, StatsError, print_stats, reset_stats, write_stats_json,
+};
+
+#[doc(hidden)]
+pub mod __startup {
+    //! What `startup_options!` expands to.
+    pub use crate::startup::{Setting, apply};
+}
 
 /// Gives unused memory of the current thread back.
 #[doc(alias = "mi_collect")]

@@ -2,5 +2,9 @@
 
 mod abi;
 mod allocator;
+mod arena;
 mod heap;
 mod link;
+mod string;
+mod value;
+mod visit;

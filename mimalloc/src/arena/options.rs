@@ -287,6 +287,15 @@ fn out_of_memory() -> ArenaError {
     }
 }
 
+/// Asks the statistics, as C itself has one code for every failure.
 fn table_is_full() -> bool {
-    false
+    #[cfg(mimalloc_has_stats)]
+    {
+        const ENTRIES: u64 = if cfg!(mimalloc_v3) { 160 } else { 132 };
+        crate::Stats::get().is_ok_and(|stats| stats.arena_count >= ENTRIES)
+    }
+    #[cfg(not(mimalloc_has_stats))]
+    {
+        false
+    }
 }

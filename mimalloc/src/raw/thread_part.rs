@@ -3,8 +3,9 @@
 //! A thread's part is made on its first use of a heap, in the heap's own arena
 //! where it has one. When the arena is full that fails, and upstream reports
 //! `EFAULT`, the code of corrupted memory, at which builds with debugging or
-//! hardening abort. Running out of memory must not: in those builds this module
-//! installs an error handler that tells the two apart and aborts on all else.
+//! hardening abort. Running out of memory must not: in those builds the error
+//! handler of `hooks` asks this module to tell the two apart, and aborts on all
+//! else.
 //!
 //! What upstream does is always the same: `ENOMEM` for the memory, then
 //! `EFAULT` for the missing part, on the same thread and within the one call
@@ -26,13 +27,32 @@ pub(crate) unsafe fn find(heap: *mut sys::mi_heap_t) -> *mut sys::mi_theap_t {
     unsafe { sys::mi_heap_theap(heap) }
 }
 
+/// Whether the current thread has, or could be given, its part of `heap`: what
+/// to ask before C functions that look for it themselves.
+///
+/// # Safety
+///
+/// `heap` is live.
+#[inline]
+#[cfg(mimalloc_hardened)]
+pub(crate) unsafe fn available(heap: *mut sys::mi_heap_t) -> bool {
+    #[cfg(feature = "std")]
+    let window = excuse::Window::open();
+    // SAFETY: the heap is live.
+    unsafe { sys::mi_heap_theap(heap) };
+    #[cfg(feature = "std")]
+    return !window.excused();
+    #[cfg(not(feature = "std"))]
+    true
+}
+
+#[cfg(all(mimalloc_hardened, feature = "std"))]
+pub(crate) use excuse::excuses;
+
 #[cfg(all(mimalloc_hardened, feature = "std"))]
 mod excuse {
     use core::cell::Cell;
-    use core::ffi::{c_int, c_void};
-    use core::sync::atomic::{AtomicBool, Ordering};
-
-    use mimalloc_sys as sys;
+    use core::ffi::c_int;
 
     const ENOMEM: c_int = 12;
     const EFAULT: c_int = 14;
@@ -44,6 +64,8 @@ mod excuse {
         Finding,
         /// Finding, and out of memory has been reported.
         Short,
+        /// Not found for that reason.
+        Excused,
     }
 
     std::thread_local! {
@@ -58,9 +80,14 @@ mod excuse {
     impl Window {
         #[inline]
         pub(super) fn open() -> Self {
-            install();
+            crate::hooks::install_error_handler();
             STATE.set(State::Finding);
             Self
+        }
+
+        #[inline]
+        pub(super) fn excused(&self) -> bool {
+            STATE.get() == State::Excused
         }
     }
 
@@ -81,25 +108,10 @@ mod excuse {
             }
             (State::Short, EFAULT) => {
                 // Once: anything after it is a real error.
-                STATE.set(State::Elsewhere);
+                STATE.set(State::Excused);
                 true
             }
             _ => false,
-        }
-    }
-
-    fn install() {
-        static INSTALLED: AtomicBool = AtomicBool::new(false);
-        if !INSTALLED.load(Ordering::Relaxed) && !INSTALLED.swap(true, Ordering::Relaxed) {
-            // SAFETY: the handler may be called on any thread at any time.
-            unsafe { sys::mi_register_error(Some(on_error), core::ptr::null_mut()) };
-        }
-    }
-
-    /// As upstream's own handler, but for the excuse.
-    extern "C" fn on_error(code: c_int, _: *mut c_void) {
-        if !excuses(code) && code == EFAULT {
-            std::process::abort();
         }
     }
 }

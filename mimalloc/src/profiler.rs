@@ -1,0 +1,311 @@
+//! The built-in sampling heap profiler.
+
+use core::ffi::CStr;
+use core::fmt;
+use core::num::NonZeroUsize;
+use core::ptr::NonNull;
+use core::time::Duration;
+
+use mimalloc_sys as sys;
+
+use crate::heap::Heap;
+use crate::raw::lock;
+
+/// mimalloc's own heap profiler: takes the call stack of about one allocation
+/// in every so many bytes, and writes profiles for `pprof`.
+///
+/// Attach one to the [process](Self::attach) or to [one
+/// heap](Self::attach_heap), start it, and write a [snapshot](Self::snapshot)
+/// whenever you like. A profile has four values for each call stack: objects
+/// and bytes allocated so far, and those in use.
+///
+/// ```no_run
+/// use mimalloc::Profiler;
+///
+/// #[global_allocator]
+/// static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+///
+/// let profiler = Profiler::options().sample_rate(64 * 1024).create("/tmp/server")?;
+/// profiler.attach()?;
+/// profiler.start();
+/// // … the program's work …
+/// profiler.snapshot(); // /tmp/server.0001.pb
+/// # Ok::<(), mimalloc::ProfilerError>(())
+/// ```
+///
+/// What will bite:
+///
+/// - **Profiles hold addresses, not names.** Give `pprof` the program, too:
+///   `pprof -http=: target/release/server /tmp/server.0001.pb`, on the machine
+///   that wrote it, and build the program with `debug = "line-tables-only"` or
+///   more.
+/// - A thread takes up the profiler with its next slow allocation, of which
+///   there is one in a thousand or so. The starting thread does at once.
+/// - Stacks are taken where the C library or the compiler's unwinder can: on
+///   glibc, macOS and Windows. Elsewhere profiles come out empty.
+/// - The environment variable `MIMALLOC_PROFILE=<base>` attaches a profiler to
+///   any program that links mimalloc; [`attach`](Self::attach) then fails.
+///
+/// A profiler is never freed: sampled blocks refer to it for as long as they
+/// live. Each takes some 200 KiB, so make one, not one an hour. Engine v3 only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "mi_profiler_t")]
+pub struct Profiler {
+    /// A pprof profiler, never deleted.
+    raw: NonNull<sys::mi_profiler_t>,
+}
+
+// SAFETY: upstream calls all of a profiler's functions on any thread; it is
+// never deleted.
+unsafe impl Send for Profiler {}
+
+// SAFETY: as above.
+unsafe impl Sync for Profiler {}
+
+/// What a profiler is to be like. Made by [`Profiler::options`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct ProfilerOptions {
+    rate: usize,
+    every_allocated: usize,
+    every_in_use: usize,
+    every_seconds: usize,
+    text: bool,
+}
+
+/// Why there is no profiler, or none where it was to be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProfilerError {
+    /// There is no memory for it.
+    OutOfMemory,
+    /// The base of the file names is empty, has a NUL byte, is not Unicode
+    /// where it must be, or is longer than [`ProfilerOptions::MAX_BASE_LEN`].
+    InvalidBase,
+    /// The heap, or the process, has a profiler already.
+    Attached,
+}
+
+impl ProfilerOptions {
+    /// The longest base of file names, in bytes.
+    pub const MAX_BASE_LEN: usize = 1000;
+
+    /// A sample every 512 KiB, and snapshots only when asked for.
+    pub fn new() -> Self {
+        Self {
+            rate: 512 * 1024,
+            every_allocated: 0,
+            every_in_use: 0,
+            every_seconds: 0,
+            text: false,
+        }
+    }
+
+    /// Mean bytes of allocation between samples, 1 at least. Smaller is more
+    /// exact and slower: each sample takes a call stack.
+    pub fn sample_rate(mut self, bytes: usize) -> Self {
+        // C would sample each allocation for ever at 0.
+        self.rate = bytes.max(1);
+        self
+    }
+
+    /// Writes a snapshot whenever that many more bytes were allocated.
+    pub fn snapshot_every_allocated(mut self, bytes: NonZeroUsize) -> Self {
+        self.every_allocated = bytes.get();
+        self
+    }
+
+    /// Writes a snapshot whenever that many more bytes are in use.
+    pub fn snapshot_every_in_use(mut self, bytes: NonZeroUsize) -> Self {
+        self.every_in_use = bytes.get();
+        self
+    }
+
+    /// Writes a snapshot about that often: with the first sample after it, in
+    /// whole seconds, one at least.
+    pub fn snapshot_every(mut self, interval: Duration) -> Self {
+        // A day is the most that C's own options take.
+        self.every_seconds = usize::try_from(interval.as_secs().clamp(1, 24 * 60 * 60)).unwrap_or(1);
+        self
+    }
+
+    /// Whether to write `pprof`'s older text format, in files that end in
+    /// `.heap`, instead of protocol buffers.
+    pub fn text(mut self, text: bool) -> Self {
+        self.text = text;
+        self
+    }
+
+    /// Makes a profiler that writes to `<base>.0001.pb`, `<base>.0002.pb` and so
+    /// on, over files that are there.
+    ///
+    /// Calls `mi_pprof_profiler_new`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfilerError::InvalidBase`] or [`ProfilerError::OutOfMemory`].
+    #[cfg(feature = "std")]
+    #[doc(alias = "mi_pprof_profiler_new")]
+    pub fn create(self, base: impl AsRef<std::path::Path>) -> Result<Profiler, ProfilerError> {
+        let base = base.as_ref().as_os_str();
+        #[cfg(unix)]
+        let base = std::os::unix::ffi::OsStrExt::as_bytes(base);
+        #[cfg(not(unix))]
+        let base = base.to_str().ok_or(ProfilerError::InvalidBase)?.as_bytes();
+        self.create_bytes(base)
+    }
+
+    /// As `create`, for a base that is a C string.
+    ///
+    /// # Errors
+    ///
+    /// As for `create`.
+    pub fn create_c(self, base: &CStr) -> Result<Profiler, ProfilerError> {
+        self.create_bytes(base.to_bytes())
+    }
+
+    fn create_bytes(self, base: &[u8]) -> Result<Profiler, ProfilerError> {
+        if base.is_empty() || base.len() > Self::MAX_BASE_LEN || base.contains(&0) {
+            return Err(ProfilerError::InvalidBase);
+        }
+        // C cuts an extension off, whatever it is, and looks at it for the
+        // format: with one of ours the base stays whole.
+        let extension: &[u8] = if self.text { b".heap" } else { b".pb" };
+        let mut name = [0; Self::MAX_BASE_LEN + 8];
+        name[..base.len()].copy_from_slice(base);
+        name[base.len()..base.len() + extension.len()].copy_from_slice(extension);
+        // SAFETY: a C string, as the rest of the array is zero; C copies it.
+        let raw = unsafe {
+            sys::mi_pprof_profiler_new(
+                self.rate,
+                name.as_ptr().cast(),
+                self.every_allocated,
+                self.every_in_use,
+                self.every_seconds,
+            )
+        };
+        // INVARIANT: just made, and nothing of this crate deletes profilers.
+        let raw = NonNull::new(raw).ok_or(ProfilerError::OutOfMemory)?;
+        Ok(Profiler { raw })
+    }
+}
+
+impl Default for ProfilerOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Profiler {
+    /// The same as [`ProfilerOptions::new`].
+    pub fn options() -> ProfilerOptions {
+        ProfilerOptions::new()
+    }
+
+    /// Attaches the profiler to all heaps, now and in future, that have none of
+    /// their own. There is no way to detach it; [`stop`](Self::stop) it.
+    ///
+    /// A profiler that was running stops.
+    ///
+    /// Calls `mi_profile`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfilerError::Attached`] when the process has one already, this one
+    /// or another.
+    #[doc(alias = "mi_profile")]
+    #[doc(alias = "mi_subproc_profile")]
+    pub fn attach(self) -> Result<(), ProfilerError> {
+        let _guard = lock::walking();
+        // SAFETY: a pprof profiler that is never deleted; blocks that another
+        // of its kind sampled are fine with it.
+        let attached = unsafe { sys::mi_profile(self.raw.as_ptr()) };
+        attached.then_some(()).ok_or(ProfilerError::Attached)
+    }
+
+    /// Attaches the profiler to one heap, for as long as that lives. One
+    /// profiler may serve several heaps.
+    ///
+    /// A profiler that was running stops.
+    ///
+    /// Calls `mi_heap_profile`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfilerError::Attached`] when the heap has one already, its own or
+    /// the process's, or had its profiling
+    /// [switched off](Heap::disable_profiling).
+    #[doc(alias = "mi_heap_profile")]
+    pub fn attach_heap(self, heap: &Heap) -> Result<(), ProfilerError> {
+        // SAFETY: a live heap; as for `attach`.
+        let attached = unsafe { sys::mi_heap_profile(heap.as_raw(), self.raw.as_ptr()) };
+        attached.then_some(()).ok_or(ProfilerError::Attached)
+    }
+
+    /// Starts sampling. Returns whether it was on already.
+    ///
+    /// Calls `mi_profiler_start`.
+    #[doc(alias = "mi_profiler_start")]
+    #[allow(clippy::must_use_candidate, reason = "mostly called for its effect")]
+    pub fn start(self) -> bool {
+        // SAFETY: never deleted; may be called on any thread.
+        unsafe { sys::mi_profiler_start(self.raw.as_ptr()) }
+    }
+
+    /// Stops sampling. Returns whether it was on. Blocks that are freed while
+    /// it is off stay in the profile as in use.
+    ///
+    /// A snapshot under way on another thread may switch it on again.
+    ///
+    /// Calls `mi_profiler_stop`.
+    #[doc(alias = "mi_profiler_stop")]
+    #[allow(clippy::must_use_candidate, reason = "mostly called for its effect")]
+    pub fn stop(self) -> bool {
+        // SAFETY: never deleted; may be called on any thread.
+        unsafe { sys::mi_profiler_stop(self.raw.as_ptr()) }
+    }
+
+    /// Writes the profile so far to the next file.
+    ///
+    /// mimalloc does that as well as it can and does not tell: there is no file
+    /// when it can't be made, when memory is short, or when a snapshot is under
+    /// way on another thread.
+    ///
+    /// Calls `mi_profiler_snapshot`.
+    #[doc(alias = "mi_profiler_snapshot")]
+    pub fn snapshot(self) {
+        // SAFETY: never deleted; may be called on any thread.
+        unsafe { sys::mi_profiler_snapshot(self.raw.as_ptr()) };
+    }
+}
+
+impl Heap {
+    /// Keeps profilers, one that is attached already too, from sampling this
+    /// heap. There is no way back.
+    ///
+    /// Calls `mi_heap_profile_disable`.
+    #[doc(alias = "mi_heap_profile_disable")]
+    pub fn disable_profiling(&self) {
+        // SAFETY: a live heap. What was sampled before stays readable, as
+        // profilers are never deleted.
+        unsafe { sys::mi_heap_profile_disable(self.as_raw()) };
+    }
+}
+
+impl fmt::Display for ProfilerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfMemory => f.write_str("no memory for a profiler"),
+            Self::InvalidBase => write!(
+                f,
+                "the base of profile names must have 1 to {} bytes and no NUL byte",
+                ProfilerOptions::MAX_BASE_LEN
+            ),
+            Self::Attached => f.write_str(
+                "there is a profiler already (MIMALLOC_PROFILE in the environment makes one)",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ProfilerError {}

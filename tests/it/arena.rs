@@ -1,0 +1,364 @@
+//! Arenas: what they are made of, and how they limit what is in them.
+
+use core::mem::MaybeUninit;
+use core::time::Duration;
+use std::sync::OnceLock;
+use std::thread;
+
+use allocator_api2_02::boxed::Box as Box02;
+use allocator_api2_02::vec::Vec as Vec02;
+use allocator_api2_04::vec::Vec as Vec04;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use mimalloc::{Arena, ArenaError, Heap, MiMalloc};
+
+const MIB: usize = 1 << 20;
+
+/// Arenas can't be given back, so tests that leave theirs empty share one.
+fn shared() -> Arena {
+    static ARENA: OnceLock<Arena> = OnceLock::new();
+    *ARENA.get_or_init(|| Arena::reserve(64 * MIB).unwrap())
+}
+
+/// Takes blocks of `size` until there are no more. Returns how many there were.
+fn fill(heap: &Heap, size: usize) -> usize {
+    let mut blocks = 0;
+    while heap.alloc_slice_with(size, |_| 1_u8).is_ok() {
+        blocks += 1;
+        assert!(blocks <= 64 * MIB / size, "more than the arena holds");
+    }
+    blocks
+}
+
+#[test]
+fn an_arena_tells_its_place_and_size() {
+    let arena = Arena::reserve(64 * MIB).unwrap();
+    assert_eq!(arena.capacity(), 64 * MIB);
+    let (start, size) = arena.area();
+    assert_eq!(size, 64 * MIB);
+    assert_ne!(arena, shared());
+
+    let heap = arena.new_heap().unwrap();
+    let inside = heap.alloc([7_u8; 100]).unwrap();
+    assert!(arena.contains(inside) && heap.contains(inside));
+    let address = core::ptr::from_ref(inside).addr();
+    assert!((start.as_ptr().addr()..start.as_ptr().addr() + size).contains(&address));
+    assert!(!shared().contains(inside));
+    assert!(!arena.contains(&0_u8) && !arena.contains("static"));
+    let outside = Box02::new_in(1_u8, MiMalloc);
+    assert!(!arena.contains(&*outside));
+    // SAFETY: the id of an arena.
+    assert_eq!(unsafe { Arena::from_raw(arena.as_raw()) }, arena);
+}
+
+#[test]
+fn sizes_and_counts_that_cannot_be_are_errors() {
+    assert!(matches!(
+        Arena::reserve(0),
+        Err(ArenaError::TooSmall { .. })
+    ));
+    assert_eq!(Arena::reserve(usize::MAX), Err(ArenaError::TooLarge));
+    assert_eq!(
+        Arena::reserve(isize::MAX as usize + 1),
+        Err(ArenaError::TooLarge)
+    );
+    assert_eq!(
+        Arena::reserve(isize::MAX as usize),
+        Err(ArenaError::OutOfMemory)
+    );
+    assert_eq!(Arena::reserve(1 << 50), Err(ArenaError::OutOfMemory));
+
+    for timeout in [None, Some(Duration::ZERO), Some(Duration::from_millis(5))] {
+        for exclusive in [false, true] {
+            let none = Arena::reserve_huge_at(0, None, timeout, exclusive);
+            assert_eq!(none, Err(ArenaError::NoPages));
+        }
+        assert_eq!(
+            Arena::reserve_huge_interleaved(0, 2, timeout),
+            Err(ArenaError::NoPages)
+        );
+    }
+}
+
+/// Whether there are huge pages is the machine's matter; that the answer is an
+/// arena or a reason is ours.
+#[test]
+fn huge_pages_are_an_arena_or_an_error() {
+    let reasons = [ArenaError::NoHugePages, ArenaError::TimedOut];
+    for node in [None, Some(0), Some(u16::MAX)] {
+        match Arena::reserve_huge_at(1, node, Some(Duration::from_secs(1)), true) {
+            Ok(arena) => assert!(arena.capacity() > 0),
+            Err(error) => assert!(reasons.contains(&error), "{error:?}"),
+        }
+    }
+    // More than any machine has: at best some of them.
+    match Arena::reserve_huge_interleaved(3, 0, Some(Duration::from_secs(1))) {
+        Ok(()) => {}
+        Err(error) => assert!(reasons.contains(&error), "{error:?}"),
+    }
+}
+
+#[test]
+fn errors_say_what_to_change() {
+    for (error, advice) in [
+        (ArenaError::TooSmall { minimum: 77 }, "at least 77 bytes"),
+        (ArenaError::TooLarge, "ask for less"),
+        (ArenaError::OutOfMemory, "ask for less"),
+        (ArenaError::TableFull, "several heaps in one arena"),
+        (ArenaError::NoPages, "at least one"),
+        (ArenaError::NoHugePages, "nr_hugepages"),
+        (ArenaError::TimedOut, "more time"),
+        (
+            ArenaError::Misaligned {
+                alignment: 64,
+                minimum: 99,
+            },
+            "at least 99 bytes",
+        ),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(advice), "{text:?} lacks {advice:?}");
+    }
+}
+
+#[cfg(mimalloc_v3)]
+#[test]
+fn limits_are_those_of_the_engine() {
+    let minimum = Arena::min_size();
+    assert_eq!(
+        Arena::reserve(minimum - 1),
+        Err(ArenaError::TooSmall { minimum })
+    );
+    assert!(Arena::min_alignment().is_power_of_two());
+    assert!(Arena::max_object_size() > MIB);
+    // Rounded down, so that a limit is never more than asked for.
+    assert_eq!(Arena::reserve(minimum + MIB).unwrap().capacity(), minimum);
+}
+
+#[test]
+fn a_full_arena_is_an_error_for_stable_collections() {
+    let arena = Arena::reserve(64 * MIB).unwrap();
+    let heap = arena.new_heap().unwrap();
+
+    let mut list: Vec02<u8, _> = Vec02::new_in(&heap);
+    assert!(list.try_reserve(65 * MIB).is_err());
+    list.try_reserve_exact(16 * MIB).unwrap();
+    list.extend_from_slice(&[1; 100]);
+    assert!(list.try_reserve_exact(100 * MIB).is_err());
+    assert_eq!(list, [1; 100]);
+
+    let mut other: Vec04<u64, _> = Vec04::new_in(&heap);
+    assert!(other.try_reserve(10 * MIB).is_err());
+    other.try_reserve(MIB / 8).unwrap();
+
+    let mut map =
+        HashMap::<u64, [u64; 15], _, _>::with_hasher_in(DefaultHashBuilder::default(), &heap);
+    let mut inserted = 0;
+    while map.try_reserve(1).is_ok() {
+        map.insert(inserted, [inserted; 15]);
+        inserted += 1;
+    }
+    assert!(inserted > 10_000, "only {inserted} entries");
+    assert!((0..inserted).all(|key| map[&key][14] == key));
+    assert!(map.iter().all(|(_, value)| arena.contains(value)));
+
+    // Nobody else notices.
+    let elsewhere = Heap::new().unwrap();
+    let mut plenty: Vec02<u8, _> = Vec02::with_capacity_in(100 * MIB, &elsewhere);
+    plenty.push(1);
+    drop(Box02::new_in([0_u8; 1000], MiMalloc));
+
+    // And what is freed can be used again.
+    drop((map, other));
+    list.clear();
+    list.shrink_to_fit();
+    list.try_reserve_exact(16 * MIB).unwrap();
+}
+
+#[test]
+fn a_heap_gives_its_part_of_the_arena_back() {
+    let arena = Arena::reserve(64 * MIB).unwrap();
+    let first = fill(&arena.new_heap().unwrap(), 1000);
+    assert!(first > 40_000, "only {first} blocks of 1000 bytes");
+    for _ in 0..5 {
+        let again = fill(&arena.new_heap().unwrap(), 1000);
+        assert!(again * 100 > first * 95, "{again} blocks after {first}");
+    }
+    let mut heap = arena.new_heap().unwrap();
+    for _ in 0..3 {
+        let again = fill(&heap, 1000);
+        assert!(again * 100 > first * 95, "{again} blocks after {first}");
+        heap.reset_in(arena).unwrap();
+    }
+    // Two heaps share it.
+    let taken = heap.alloc_slice_with(16 * MIB, |_| 1_u8).unwrap().len();
+    let other = arena.scope(|heap| fill(heap, 1000)).unwrap();
+    assert!(
+        other * 1000 < 64 * MIB - taken,
+        "{other} blocks in what is left"
+    );
+}
+
+#[test]
+fn others_keep_out_of_an_exclusive_arena() {
+    let arena = shared();
+    let heap = Heap::new().unwrap();
+    for n in 0..10_000_usize {
+        assert!(!arena.contains(&*Box02::new_in([n; 4], &heap)));
+        assert!(!arena.contains(&*Box02::new_in([n; 4], MiMalloc)));
+    }
+}
+
+/// A thread without a part in the heap gets an error, too, and in every build:
+/// those with hardening would abort if left to themselves.
+#[cfg(mimalloc_v3)]
+#[test]
+fn a_fresh_thread_at_a_full_arena_gets_an_error() {
+    let arena = Arena::reserve(64 * MIB).unwrap();
+    let heap = arena.new_heap().unwrap();
+    for size in [MIB, 64 * 1024, 4096, 512, 64, 8] {
+        fill(&heap, size);
+    }
+    let attempts = || {
+        let mut list: Vec02<u8, _> = Vec02::new_in(&heap);
+        assert!(list.try_reserve(1).is_err());
+        assert!(list.try_reserve(100_000).is_err());
+        assert!(Box02::try_new_in([0_u64; 99], &heap).is_err());
+        assert!(Box02::<[u64; 9], _>::try_new_zeroed_in(&heap).is_err());
+        assert!(heap.alloc(1_u8).is_err());
+        assert!(heap.strdup(c"text").is_err());
+        heap.with_local(|local| {
+            assert!(Box02::try_new_in(1_u8, local).is_err());
+            assert!(Vec02::<u8, _>::new_in(local).try_reserve(9000).is_err());
+        });
+        heap.collect(true);
+        // The thread is none the worse for it.
+        assert_eq!(vec![3_u8; 10_000][9_999], 3);
+        assert!(Box02::try_new_in(1_u8, MiMalloc).is_ok());
+        let other = Heap::new().unwrap();
+        assert!(other.alloc(1_u8).is_ok());
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(attempts);
+        }
+    });
+    // Once the heap is gone there is room again, on fresh threads too.
+    drop(heap);
+    let heap = arena.new_heap().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| assert!(heap.alloc([1_u8; 1000]).is_ok()));
+    });
+}
+
+/// Threads that fill one arena together get errors and nothing worse.
+#[cfg(mimalloc_v3)]
+#[test]
+fn threads_exhaust_an_arena_together() {
+    let heap = shared().new_heap().unwrap();
+    for _ in 0..3 {
+        thread::scope(|scope| {
+            for thread in 0..4_usize {
+                let heap = &heap;
+                scope.spawn(move || {
+                    let mut kept: Vec<Box02<[usize; 50], &Heap>> = Vec::new();
+                    while let Ok(next) = Box02::try_new_in([thread; 50], heap) {
+                        kept.push(next);
+                    }
+                    assert!(kept.iter().all(|block| **block == [thread; 50]));
+                });
+            }
+        });
+    }
+}
+
+/// Memory of our own, as from a static, in the size that the engine needs to
+/// find an aligned part of it.
+fn memory(size: usize) -> &'static mut [MaybeUninit<u8>] {
+    Box::leak(Box::new_uninit_slice(size))
+}
+
+#[test]
+fn memory_of_our_own_becomes_an_arena() {
+    let memory = memory(600 * MIB);
+    let range = memory.as_ptr().addr()..memory.as_ptr().addr() + memory.len();
+    let arena = Arena::options().from_static(memory).unwrap();
+    let (start, size) = arena.area();
+    assert!(size >= 256 * MIB && size % (32 * MIB) == 0);
+    assert!(range.contains(&start.as_ptr().addr()));
+    assert!(start.as_ptr().addr() + size <= range.end);
+
+    let heap = arena.new_heap().unwrap();
+    let mut list = Vec02::new_in(&heap);
+    list.extend(0..1_000_000_u32);
+    assert!(range.contains(&list.as_ptr().addr()) && arena.contains(list.as_slice()));
+    assert!(list.iter().copied().eq(0..1_000_000));
+    let zeroed = Box02::<[u8; 300_000], _>::new_zeroed_in(&heap);
+    // SAFETY: all bytes are zero.
+    assert!(
+        unsafe { zeroed.assume_init() }
+            .iter()
+            .all(|&byte| byte == 0)
+    );
+}
+
+/// The same with memory that mimalloc itself handed out before.
+#[test]
+fn leaked_memory_of_mimalloc_becomes_an_arena() {
+    let leaked = Vec02::<MaybeUninit<u8>, _>::with_capacity_in(600 * MIB, MiMalloc).leak();
+    // SAFETY: within the capacity; the elements need not be initialised.
+    let memory = unsafe { core::slice::from_raw_parts_mut(leaked.as_mut_ptr(), 600 * MIB) };
+    let arena = Arena::options().from_static(memory).unwrap();
+    for round in 0..3 {
+        let heap = arena.new_heap().unwrap();
+        let mut parts = Vec::new();
+        for n in 0..20_000_usize {
+            parts.push(Box02::new_in([n + round; 60], &heap));
+        }
+        assert!(
+            parts
+                .iter()
+                .enumerate()
+                .all(|(n, part)| part[59] == n + round)
+        );
+    }
+}
+
+#[test]
+fn too_little_memory_of_our_own_is_an_error() {
+    let error = Arena::options().from_static(memory(100)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ArenaError::TooSmall { .. } | ArenaError::Misaligned { .. }
+        ),
+        "{error:?}"
+    );
+    // Enough but for its start, and the error tells by how much.
+    let memory = memory(600 * MIB);
+    let odd = memory.as_ptr().align_offset(256 * MIB) + 8;
+    let (_, rest) = memory.split_at_mut(odd);
+    let (short, _) = rest.split_at_mut(32 * MIB);
+    match Arena::options().from_static(short) {
+        Err(ArenaError::Misaligned { minimum, .. }) => assert!(minimum > 32 * MIB),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(mimalloc_v3)]
+#[test]
+fn purging_keeps_what_is_in_use() {
+    let heap = shared().new_heap().unwrap();
+    let mut kept = Vec02::new_in(&heap);
+    kept.extend(0..100_000_u32);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    drop(Vec02::<u8, _>::with_capacity_in(MIB, MiMalloc));
+                    Arena::purge_all();
+                }
+            });
+        }
+    });
+    assert!(kept.iter().copied().eq(0..100_000));
+}

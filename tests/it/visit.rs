@@ -1,0 +1,168 @@
+//! Walks over a heap, and what it holds.
+
+use core::ops::ControlFlow;
+use std::collections::HashSet;
+
+use allocator_api2_02::boxed::Box as Box02;
+use allocator_api2_02::vec::Vec as Vec02;
+use mimalloc::{Heap, MiMalloc};
+
+fn block_addresses(heap: &mut Heap) -> HashSet<usize> {
+    let mut found = HashSet::new();
+    let all: ControlFlow<()> = heap.visit_blocks(|area, block| {
+        assert!(block.size <= area.full_block_size && block.size >= 1);
+        let offset = block.address - area.address;
+        assert_eq!(offset % area.full_block_size, 0);
+        assert!(offset < area.committed && area.committed <= area.reserved);
+        assert!(found.insert(block.address), "a block seen twice");
+        ControlFlow::Continue(())
+    });
+    assert!(all.is_continue());
+    found
+}
+
+#[test]
+fn each_block_is_seen_once() {
+    let mut heap = Heap::new().unwrap();
+    assert!(block_addresses(&mut heap).is_empty());
+    let mut expected = HashSet::new();
+    for n in 0..3_000_usize {
+        let size = [8, 100, 5_000, 70_000][n % 4];
+        let block = heap.alloc_slice_with(size, |_| 0_u8).unwrap();
+        if n % 3 == 0 {
+            let freed = Box02::new_in([0_u8; 24], &heap);
+            drop(freed);
+        }
+        expected.insert(block.as_ptr().addr());
+    }
+    assert_eq!(block_addresses(&mut heap), expected);
+    heap.reset().unwrap();
+    assert!(block_addresses(&mut heap).is_empty());
+}
+
+/// The blocks of threads that ended, that live, and those freed by others.
+#[cfg(mimalloc_v3)]
+#[test]
+fn blocks_of_all_threads_are_seen() {
+    let mut heap = Heap::new().unwrap();
+    let expected: HashSet<usize> = std::thread::scope(|scope| {
+        let (to_main, from_threads) = std::sync::mpsc::channel();
+        for _ in 0..3 {
+            let (heap, to_main) = (&heap, to_main.clone());
+            scope.spawn(move || {
+                for n in 0..2_000_u64 {
+                    let kept = heap.alloc([n; 9]).unwrap();
+                    let sent = Box02::new_in([n; 9], heap);
+                    to_main
+                        .send((core::ptr::from_ref(kept).addr(), sent))
+                        .unwrap();
+                }
+            });
+        }
+        drop(to_main);
+        from_threads.iter().map(|(kept, _freed)| kept).collect()
+    });
+    assert_eq!(block_addresses(&mut heap), expected);
+    assert_eq!(heap.capacity().blocks, 6_000);
+}
+
+#[test]
+fn breaking_ends_the_walk_with_a_value() {
+    let mut heap = Heap::new().unwrap();
+    for n in 0..100_u64 {
+        heap.alloc([n; 4]).unwrap();
+    }
+    let mut seen = 0;
+    let outcome = heap.visit_blocks(|_, block| {
+        seen += 1;
+        if seen == 10 {
+            ControlFlow::Break(block)
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    assert!(matches!(outcome, ControlFlow::Break(block) if block.size >= 32));
+    assert_eq!(seen, 10);
+    let first = heap.visit_areas(|area| ControlFlow::Break(area.used));
+    assert_eq!(first, ControlFlow::Break(100));
+}
+
+/// A panic gets through, and leaves no lock of the heap behind.
+#[test]
+fn a_panic_in_the_visitor_is_passed_on() {
+    let mut heap = Heap::new().unwrap();
+    heap.alloc(1_u64).unwrap();
+    for _ in 0..2 {
+        let outcome = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
+            heap.visit_areas(|_| -> ControlFlow<()> { panic!("as planned") })
+        }));
+        let message = *outcome.unwrap_err().downcast::<&str>().unwrap();
+        assert_eq!(message, "as planned");
+    }
+    assert_eq!(heap.capacity().blocks, 1);
+    heap.reset().unwrap();
+    heap.alloc(1_u64).unwrap();
+}
+
+/// The visitor may allocate anywhere but in the heap, on threads that never
+/// did before.
+#[test]
+fn the_visitor_may_allocate_elsewhere() {
+    let walk = || {
+        let mut heap = Heap::new().unwrap();
+        let elsewhere = Heap::new().unwrap();
+        let fresh = Heap::new().unwrap();
+        for n in 0..1_000_u64 {
+            heap.alloc([n; 4]).unwrap();
+        }
+        let mut list = Vec02::new_in(&elsewhere);
+        let mut plain = Vec02::new_in(MiMalloc);
+        let all: ControlFlow<()> = heap.visit_blocks(|_, block| {
+            list.push(block);
+            plain.push(block.address);
+            fresh.alloc(block.address).unwrap();
+            mimalloc::collect(true);
+            elsewhere.collect(true);
+            ControlFlow::Continue(())
+        });
+        assert!(all.is_continue());
+        assert_eq!((list.len(), plain.len()), (1_000, 1_000));
+    };
+    walk();
+    std::thread::spawn(walk).join().unwrap();
+}
+
+/// With a collection still there, which is why it is unsafe.
+#[test]
+fn a_shared_walk_sees_live_collections() {
+    let heap = Heap::new().unwrap();
+    let list = Vec02::<u64, _>::with_capacity_in(10, &heap);
+    let mut seen = Vec::new();
+    let visit = |_: &_, block: mimalloc::HeapBlock| -> ControlFlow<()> {
+        seen.push(block.address);
+        ControlFlow::Continue(())
+    };
+    // SAFETY: nobody uses the heap meanwhile.
+    assert!(unsafe { heap.visit_blocks_shared(visit) }.is_continue());
+    assert_eq!(seen, [list.as_ptr().addr()]);
+}
+
+#[test]
+fn capacity_adds_up() {
+    let mut heap = Heap::new().unwrap();
+    assert_eq!(heap.capacity(), Default::default());
+    let mut asked = 0;
+    for n in 0..2_000_usize {
+        let size = 16 << (n % 8);
+        heap.alloc_slice_with(size, |_| 1_u8).unwrap();
+        asked += size;
+    }
+    let capacity = heap.capacity();
+    assert_eq!(capacity.blocks, 2_000);
+    assert!(
+        capacity.used >= asked && capacity.used <= 2 * asked,
+        "{capacity:?}"
+    );
+    assert!(capacity.committed >= capacity.used, "{capacity:?}");
+    assert!(capacity.reserved >= capacity.committed, "{capacity:?}");
+}
