@@ -165,6 +165,11 @@ fn rust_version() -> Result<String> {
         .to_owned())
 }
 
+/// Whether this machine has a libclang to generate with.
+pub(crate) fn libclang_is_there() -> bool {
+    libclang().is_ok()
+}
+
 /// The directory that bindgen loads libclang from.
 fn libclang() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from) {

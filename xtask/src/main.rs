@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod bindings;
 mod bump;
+mod ci;
 mod diff;
 mod engine;
 mod files;
@@ -30,6 +31,8 @@ Usage: cargo xtask <command> [options]
            [--released <date>] [--dry-run]
            moves an engine to another version, and prints what that changes and touches
   package  builds the packages as for a registry, and a program from their files alone
+  ci       [--list] [--only <part of a step's name>]
+           checks everything beyond `cargo test --workspace`
   bench    [--instr] [--rows <a,b>] [--profiles <release,fat>] [--workloads <a,b>] [--rounds <n>]
            [--scale <per cent>] [--base <row>] [--env <NAME=VALUE>] [--svg <file>] [--json <file>]
            compares with the other allocators in tests/peers: time and memory, or instructions
@@ -56,6 +59,7 @@ fn run() -> Result<()> {
         "bindgen" => bindings::run(rest),
         "bump" => bump::run(rest),
         "package" => package::run(rest),
+        "ci" => ci::run(rest),
         "bench" => bench::run(rest),
         "lto" => bench::run_lto(rest),
         bindings::CHILD => bindings::run_child(rest),

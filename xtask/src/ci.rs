@@ -1,0 +1,310 @@
+//! `cargo xtask ci`: everything that is checked beyond the plain test command.
+//!
+//! A step may need a tool that a machine need not have. Without it the step is
+//! skipped, loudly; with `CI=true` that is a failure, unless the tool can't be
+//! installed there (a nightly toolchain).
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use lexopt::{Arg, ValueExt as _};
+
+use crate::files;
+
+/// What a step needs on the machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// libclang, for bindgen.
+    LibClang,
+    /// clang, lld and llvm-ar of the LLVM that rustc has.
+    Clang,
+    /// Debian's libmimalloc-dev, or another found by pkg-config.
+    SystemMimalloc,
+    Valgrind,
+    /// A compiler of the oldest supported version.
+    OldRust,
+    Nightly,
+}
+
+impl Need {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::LibClang => "libclang: apt-get install libclang-22-dev",
+            Self::Clang => "clang, lld and llvm-ar 22: apt-get install clang-22 lld-22 llvm-22",
+            Self::SystemMimalloc => "a system mimalloc: apt-get install libmimalloc-dev pkg-config",
+            Self::Valgrind => "valgrind: apt-get install valgrind",
+            Self::OldRust => {
+                "rustc 1.85 as /usr/bin/rustc, or its path in OLD_RUSTC: \
+                 apt-get install rustc-web=1.85.0+dfsg3-1~deb12u3"
+            }
+            Self::Nightly => "a nightly toolchain: rustup toolchain install nightly",
+        }
+    }
+
+    fn is_met(self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::LibClang => crate::bindings::libclang_is_there(),
+            Self::Clang => ["clang-22", "ld.lld-22", "llvm-ar-22"]
+                .iter()
+                .all(|tool| succeeds(Command::new(tool).arg("--version"))),
+            Self::SystemMimalloc => {
+                succeeds(Command::new("pkg-config").args(["--exists", "mimalloc"]))
+            }
+            Self::Valgrind => succeeds(Command::new("valgrind").arg("--version")),
+            Self::OldRust => old_rustc().is_some(),
+            Self::Nightly => succeeds(Command::new("rustc").args(["+nightly", "--version"])),
+        }
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// The oldest supported compiler, if this machine has it.
+fn old_rustc() -> Option<PathBuf> {
+    let path = env::var_os("OLD_RUSTC").map_or_else(|| "/usr/bin/rustc".into(), PathBuf::from);
+    let version = Command::new(&path).arg("--version").output().ok()?;
+    String::from_utf8_lossy(&version.stdout).starts_with("rustc 1.85.").then_some(path)
+}
+
+struct Step {
+    name: String,
+    need: Need,
+    env: Vec<(&'static str, String)>,
+    args: Vec<String>,
+}
+
+impl Step {
+    fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.env.push((name, value.to_owned()));
+        self
+    }
+
+    fn needs(mut self, need: Need) -> Self {
+        self.need = need;
+        self
+    }
+}
+
+/// A step that is one cargo command.
+fn cargo(name: &str, line: &str) -> Step {
+    Step {
+        name: name.to_owned(),
+        need: Need::Nothing,
+        env: Vec::new(),
+        args: line.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+/// The features that change the engine, each of which must pass on its own.
+/// `valgrind`, `asan` and `opt-arch` have steps of their own.
+const ENGINE_FEATURES: &[&str] = &[
+    "secure-1",
+    "secure-2",
+    "secure-3",
+    "secure",
+    "secure-5",
+    "debug",
+    "debug-full",
+    "no-debug",
+    "padding",
+    "guarded",
+    "override",
+    "no-thp",
+    "local-dynamic-tls",
+    "opt-arch",
+    "no-profile",
+    "secure,debug-full,padding",
+];
+
+fn steps() -> Vec<Step> {
+    let mut steps = vec![
+        cargo("format", "fmt --all --check"),
+        cargo("vendor", "xtask vendor --check"),
+        cargo("bindgen", "xtask bindgen --check").needs(Need::LibClang),
+        cargo("api", "xtask api"),
+        cargo("tidy", "xtask tidy"),
+        cargo("clippy v3", "clippy --workspace --all-targets -- -Dwarnings"),
+        cargo(
+            "clippy v2",
+            "clippy -p mimalloc -p mimalloc-sys -p mimalloc-tests --all-targets \
+             --features mimalloc/v2 -- -Dwarnings",
+        ),
+        cargo("docs v3", "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/serde")
+            .env("RUSTDOCFLAGS", "-Dwarnings"),
+        cargo("docs v2", "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/v2")
+            .env("RUSTDOCFLAGS", "-Dwarnings"),
+        cargo(
+            "docs nightly",
+            "+nightly doc --no-deps -p mimalloc --features nightly,serde",
+        )
+        .env("RUSTDOCFLAGS", "-Dwarnings")
+        .needs(Need::Nightly),
+        cargo("xtask", "test -p xtask"),
+        cargo("test v2", "test --workspace --exclude xtask --features mimalloc/v2"),
+        cargo("test v3 release", "test --release -p mimalloc-tests -p mimalloc -p mimalloc-sys"),
+        cargo("test v2 release", "test --release -p mimalloc-tests --features mimalloc/v2"),
+        cargo("no_std", "check -p mimalloc --no-default-features"),
+        cargo(
+            "no_std with traits",
+            "check -p mimalloc --no-default-features \
+             --features allocator-api2-02,allocator-api2-04",
+        ),
+        cargo("nightly", "+nightly test -p mimalloc-tests --features nightly")
+            .needs(Need::Nightly),
+        cargo(
+            "nightly, also abroad",
+            "+nightly test -p mimalloc-tests --features nightly,foreign-nightly",
+        )
+        .needs(Need::Nightly),
+        cargo("oldest rustc", "check -p mimalloc -p mimalloc-sys --features mimalloc/serde")
+            .needs(Need::OldRust),
+        cargo(
+            "system library",
+            "test -p mimalloc-tests --features mimalloc/system",
+        )
+        .needs(Need::SystemMimalloc),
+        cargo(
+            "system library, by variable",
+            "build -p mimalloc-sys --no-default-features",
+        )
+        .env("MIMALLOC_SYS_NO_VENDOR", "1")
+        .needs(Need::SystemMimalloc),
+        cargo("bindings at build time", "test -p mimalloc-sys --features bindgen")
+            .needs(Need::LibClang),
+        cargo(
+            "bindings of the system library",
+            "build -p mimalloc-sys --features system,bindgen",
+        )
+        .needs(Need::SystemMimalloc),
+        cargo("valgrind feature v3", "test -p mimalloc-tests --features mimalloc/valgrind heap::")
+            .needs(Need::Valgrind),
+        cargo(
+            "valgrind feature v2",
+            "test -p mimalloc-tests --features mimalloc/v2,mimalloc/valgrind heap::",
+        )
+        .needs(Need::Valgrind),
+        cargo("benchmarks build", "bench --no-run -p mimalloc"),
+        cargo("corpus", "run --release --example corpus -- --json README.md mimalloc/src"),
+        cargo("package", "xtask package"),
+        cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
+    ];
+    for engine in ["", "mimalloc/v2,"] {
+        for feature in ENGINE_FEATURES {
+            let features: Vec<String> =
+                feature.split(',').map(|name| format!("mimalloc/{name}")).collect();
+            let name = format!("{} {feature}", if engine.is_empty() { "v3" } else { "v2" });
+            let line = format!(
+                "test -p mimalloc-tests --test it --features {engine}{} -- heap:: allocator::",
+                features.join(",")
+            );
+            steps.push(cargo(&name, &line));
+        }
+    }
+    steps
+}
+
+/// Runs the command.
+pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
+    let mut list = false;
+    let mut only: Option<String> = None;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("list") => list = true,
+            Arg::Long("only") => only = Some(args.value()?.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let mut steps = steps();
+    if let Some(part) = only {
+        steps.retain(|step| step.name.contains(&part));
+        if steps.is_empty() {
+            bail!("no step is named `{part}`; see `cargo xtask ci --list`");
+        }
+    }
+    if list {
+        for step in steps {
+            println!("{:28} cargo {}", step.name, step.args.join(" "));
+        }
+        return Ok(());
+    }
+    run_all(&steps)
+}
+
+fn run_all(steps: &[Step]) -> Result<()> {
+    let is_ci = env::var("CI").is_ok_and(|value| value == "true");
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), Vec::new());
+    for (at, step) in steps.iter().enumerate() {
+        println!("\n=== {} of {}: {}", at + 1, steps.len(), step.name);
+        if !step.need.is_met() {
+            let message = format!("{}: needs {}", step.name, step.need.hint());
+            if is_ci && step.need != Need::Nightly {
+                println!("!!! FAILED, because this can be installed: {message}");
+                failed.push(message);
+            } else {
+                println!("!!! SKIPPED: {message}");
+                skipped.push(message);
+            }
+            continue;
+        }
+        let start = Instant::now();
+        if run_step(step)? {
+            println!("--- {} in {:.1} s", step.name, start.elapsed().as_secs_f64());
+            passed += 1;
+        } else {
+            println!("!!! FAILED: {}", step.name);
+            failed.push(format!("{}: cargo {}", step.name, step.args.join(" ")));
+        }
+    }
+    for line in &skipped {
+        println!("skipped {line}");
+    }
+    for line in &failed {
+        println!("failed  {line}");
+    }
+    println!("ci: {passed} passed, {} failed, {} skipped", failed.len(), skipped.len());
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("{} of {} steps failed", failed.len(), steps.len());
+}
+
+fn run_step(step: &Step) -> Result<bool> {
+    // rustup's proxy, not the cargo that runs us, understands `+nightly`.
+    let mut command = Command::new("cargo");
+    command.args(&step.args).current_dir(files::root()).stdin(Stdio::null());
+    // The toolchain that runs us would override `+nightly`.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("RUSTC");
+    for (name, value) in &step.env {
+        command.env(name, value);
+    }
+    if step.need == Need::OldRust {
+        if let Some(rustc) = old_rustc() {
+            command.env("RUSTC", rustc).env("CARGO_TARGET_DIR", files::root().join("target/old"));
+        }
+    }
+    if step.args.first().is_some_and(|arg| arg == "+nightly") {
+        command.env("CARGO_TARGET_DIR", files::root().join("target/nightly"));
+    }
+    Ok(command.status()?.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let steps = steps();
+        let names: std::collections::BTreeSet<_> = steps.iter().map(|step| &step.name).collect();
+        assert_eq!(names.len(), steps.len());
+    }
+}
