@@ -1,0 +1,152 @@
+//! Measures when freed memory goes back to the system: resident memory after
+//! each step, for each way to be rid of a quarter of a gigabyte.
+//!
+//! ```text
+//! cargo run --release --example give_back
+//! MIMALLOC_PURGE_DELAY=0 cargo run --release --example give_back
+//! ```
+//!
+//! Each way has a process of its own. Linux only, as it reads `/proc`.
+
+use core::error::Error;
+use core::hint::black_box;
+use core::mem;
+use core::time::Duration;
+use std::env;
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use allocator_api2_02::alloc::Allocator;
+use allocator_api2_02::boxed::Box as HeapBox;
+use allocator_api2_02::vec::Vec as HeapVec;
+use mimalloc::{Heap, MiMalloc};
+
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+type Result<T = ()> = core::result::Result<T, Box<dyn Error>>;
+type Blocks<A> = HeapVec<HeapBox<[u8; 112], A>, A>;
+
+const BLOCKS: usize = 2 << 20;
+
+/// What a way is called on the command line, and what it does.
+type Way = (&'static str, fn() -> Result);
+
+const WAYS: [Way; 4] = [
+    ("default", from_the_default_heap),
+    ("drop", drop_a_heap),
+    ("reset", reset_a_heap),
+    ("tenth", keep_every_tenth),
+];
+
+fn main() -> Result {
+    if let Some(name) = env::args().nth(1) {
+        let way = WAYS.iter().find(|way| way.0 == name);
+        let (_, run) = way.ok_or_else(|| format!("no way is called {name}"))?;
+        return run();
+    }
+    for (name, _) in WAYS {
+        let status = Command::new(env::current_exe()?).arg(name).status()?;
+        if !status.success() {
+            return Err(format!("{name} failed").into());
+        }
+    }
+    Ok(())
+}
+
+/// Blocks of the default heap, dropped one by one.
+fn from_the_default_heap() -> Result {
+    println!("blocks in the default heap");
+    show("at the start")?;
+    let blocks = fill(MiMalloc);
+    show("filled")?;
+    drop(blocks);
+    show("every block dropped")?;
+    later()?;
+    mimalloc::collect(false);
+    show("collect(false)")?;
+    mimalloc::collect(true);
+    show("collect(true)")
+}
+
+/// Blocks of a heap that ends.
+fn drop_a_heap() -> Result {
+    println!("blocks in a heap that is dropped");
+    show("at the start")?;
+    let heap = Heap::new()?;
+    mem::forget(fill(&heap));
+    show("filled")?;
+    drop(heap);
+    show("heap dropped")?;
+    later()?;
+    mimalloc::collect(true);
+    show("collect(true)")
+}
+
+/// Blocks of a heap that is filled, reset and filled again.
+fn reset_a_heap() -> Result {
+    println!("blocks in a heap that is reset, three times");
+    show("at the start")?;
+    let mut heap = Heap::new()?;
+    for _ in 0..3 {
+        mem::forget(fill(&heap));
+        show("filled")?;
+        heap.reset()?;
+        show("heap reset")?;
+    }
+    later()
+}
+
+/// What no collect can give back: every page still holds a block.
+fn keep_every_tenth() -> Result {
+    println!("blocks in a heap, every tenth is kept");
+    show("at the start")?;
+    let heap = Heap::new()?;
+    let mut blocks = fill(&heap);
+    show("filled")?;
+    let mut place = 0;
+    blocks.retain(|_| {
+        place += 1;
+        place % 10 == 0
+    });
+    heap.collect(true);
+    show("nine of ten dropped, collect(true)")?;
+
+    let other = Heap::new()?;
+    let mut kept: Blocks<&Heap> = HeapVec::with_capacity_in(blocks.len(), &other);
+    kept.extend(blocks.iter().map(|block| HeapBox::new_in(**block, &other)));
+    drop(blocks);
+    drop(heap);
+    show("moved to another heap, the first dropped")?;
+    later()
+}
+
+fn fill<A: Allocator + Copy>(alloc: A) -> Blocks<A> {
+    let mut blocks = HeapVec::with_capacity_in(BLOCKS, alloc);
+    blocks.extend((0..BLOCKS).map(|i| HeapBox::new_in([i.to_le_bytes()[0]; 112], alloc)));
+    blocks
+}
+
+/// Waits for longer than the purge delay: 4 s on engine v3, less on v2. Nothing happens by itself: mimalloc
+/// has no thread of its own, and purges when it is called next.
+fn later() -> Result {
+    thread::sleep(Duration::from_secs(5));
+    show("five seconds later")?;
+    for size in 1..100_000 {
+        drop(black_box(Vec::<u8>::with_capacity(size)));
+    }
+    show("and some other work")
+}
+
+fn show(when: &str) -> Result {
+    let status = fs::read_to_string("/proc/self/status")
+        .map_err(|error| format!("this needs Linux's /proc: {error}"))?;
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .ok_or("no VmRSS in /proc/self/status")?;
+    let mib = resident.parse::<usize>()? / 1024;
+    println!("  {when:42} {mib:>5} MiB");
+    Ok(())
+}
