@@ -22,7 +22,9 @@ use core::ptr::{self, NonNull};
 
 use mimalloc_sys as sys;
 
-use super::layout::{KEEP_ALIGN_MAX, WORD, is_likely_natural, is_plain, is_small, is_small_free};
+#[cfg(mimalloc_sized_free)]
+use super::layout::is_small_free;
+use super::layout::{KEEP_ALIGN_MAX, WORD, is_likely_natural, is_plain, is_small};
 use super::source::Source;
 
 /// From here on a zeroed growth that moves takes fresh zeroed memory from the
@@ -124,17 +126,40 @@ unsafe fn over_aligned<S: Source>(source: S, size: usize, align: usize) -> *mut 
 /// `ptr` is a live block that fits `layout`, whose size is not zero.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
-    if cfg!(mimalloc_sized_free) && is_small_free(layout.size(), layout.align()) {
-        #[cfg(mimalloc_sized_free)]
+    let (size, align) = (layout.size(), layout.align());
+    #[cfg(mimalloc_sized_free)]
+    if align > size {
+        // A call of its own, so that two jumps decide where the layout is not
+        // constant: the compiler would rather combine two flags into one.
+        // SAFETY: the block is live.
+        unsafe { free_over_aligned(ptr) };
+    } else if is_small_free(size, align) {
         // SAFETY: the block is live, hence not null, and in a small page, as
         // the module's documentation shows for all blocks that fit here.
-        unsafe {
-            sys::mi_free_small_nonnull(ptr.cast());
-        }
+        unsafe { sys::mi_free_small_nonnull(ptr.cast()) };
     } else {
         // SAFETY: the block is live.
         unsafe { sys::mi_free(ptr.cast()) };
     }
+    #[cfg(not(mimalloc_sized_free))]
+    {
+        let _ = (size, align);
+        // SAFETY: the block is live.
+        unsafe { sys::mi_free(ptr.cast()) };
+    }
+}
+
+/// Frees a block that is smaller than its alignment, which is rare.
+///
+/// # Safety
+///
+/// `ptr` is a live block.
+#[cfg(mimalloc_sized_free)]
+#[cold]
+#[inline(never)]
+unsafe fn free_over_aligned(ptr: *mut u8) {
+    // SAFETY: the block is live.
+    unsafe { sys::mi_free(ptr.cast()) };
 }
 
 /// Resizes a block at its alignment, keeping the contents. Null leaves the old

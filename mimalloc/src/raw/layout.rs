@@ -28,6 +28,7 @@ pub(crate) const fn is_small(size: usize) -> bool {
 /// Whether a block that currently fits `size` and `align` may go through the
 /// small free entries: it then lies in a small page (upstream's contract of
 /// `mi_free_csize_aligned`).
+#[cfg(any(mimalloc_sized_free, test))]
 #[inline(always)]
 pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
     align <= size && size <= SMALL_MAX
