@@ -96,6 +96,13 @@ fn counts_what_is_there() {
         report["scratch"]["all_blocks"]
     );
 
+    // What the example counts is what mimalloc has.
+    let scratch = &report["scratch"];
+    assert_eq!(scratch["peak"]["blocks"], scratch["peak_held"]["blocks"]);
+    let (index, held) = (&report["index"]["size"], &report["index_held"]);
+    assert_eq!(index["blocks"], held["blocks"]);
+    assert!(held["used"].as_u64() >= index["bytes"].as_u64());
+
     let queries = report["queries"].as_array().unwrap();
     let found = |i: usize| (&queries[i]["files"], &queries[i]["count"]);
     assert_eq!(found(0), (&Value::from(1), &Value::from(2)));

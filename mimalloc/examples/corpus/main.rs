@@ -27,7 +27,7 @@ use mimalloc::{Heap, MiMalloc};
 
 use args::Args;
 use index::Index;
-use report::{Answer, Problem, Report, Scratch};
+use report::{Answer, Held, Problem, Report, Scratch};
 use walk::{Corpus, Text};
 use words::Counts;
 
@@ -113,7 +113,7 @@ fn print_problems(problems: &[Problem], errors: &mut dyn Write) -> io::Result<()
 fn index_and_ask(mut corpus: Corpus, queries: &[String]) -> io::Result<Report> {
     // The two heaps. All that is in the index dies with the first, at the end;
     // all that is known of one file alone dies when the second is reset.
-    let heap = Heap::new().map_err(io::Error::other)?;
+    let mut heap = Heap::new().map_err(io::Error::other)?;
     let mut scratch = Heap::new().map_err(io::Error::other)?;
 
     let mut report = Report::default();
@@ -139,6 +139,7 @@ fn index_and_ask(mut corpus: Corpus, queries: &[String]) -> io::Result<Report> {
 
     // No word of the index is dropped: its heap ends, and that is that.
     mem::forget(index);
+    report.index_held = Held::by(&mut heap);
     let start = Instant::now();
     drop(heap);
     report.index_thrown_away_seconds = start.elapsed().as_secs_f64();
@@ -168,9 +169,10 @@ fn build(
             index.add(id, &counts);
             report.words += counts.total();
             report.scratch.add(&counts.size());
-            // Not dropped word by word: the next line frees it all at once.
+            // Not dropped word by word: the reset frees it all at once.
             mem::forget(counts);
         });
+        report.scratch.look(&mut *scratch);
         scratch.reset().map_err(io::Error::other)?;
     }
     progress.finish();
@@ -219,6 +221,13 @@ impl Scratch {
         self.all_blocks += size.blocks as u64;
         if size.bytes > self.peak.bytes {
             self.peak = *size;
+        }
+    }
+
+    fn look(&mut self, heap: &mut Heap) {
+        let held = Held::by(heap);
+        if held.used > self.peak_held.used {
+            self.peak_held = held;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Instant;
 
+use mimalloc::Heap;
 use serde::Serialize;
 
 use super::discard::ThrowAway;
@@ -22,7 +23,7 @@ const BEST: usize = 5;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     mimalloc: String,
-    engine: &'static str,
+    engine: u32,
     pub(crate) files: usize,
     pub(crate) bytes: u64,
     pub(crate) words: u64,
@@ -31,6 +32,7 @@ pub(crate) struct Report {
     megabytes_per_second: f64,
     words_per_second: f64,
     pub(crate) index: IndexSize,
+    pub(crate) index_held: Held,
     pub(crate) index_thrown_away_seconds: f64,
     pub(crate) scratch: Scratch,
     pub(crate) throw_away: ThrowAway,
@@ -60,12 +62,35 @@ pub(crate) struct Problem {
     pub(crate) is_given: bool,
 }
 
+/// What mimalloc says that a heap holds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Held {
+    /// Bytes of the blocks in use, as large as they really are.
+    pub(crate) used: usize,
+    /// Bytes of the pages that the blocks are in, as far as they take memory.
+    pub(crate) committed: usize,
+    pub(crate) blocks: usize,
+}
+
+impl Held {
+    /// Asks a heap. Nothing may be borrowing it.
+    pub(crate) fn by(heap: &mut Heap) -> Self {
+        let capacity = heap.capacity();
+        Self {
+            used: capacity.used,
+            committed: capacity.committed,
+            blocks: capacity.blocks,
+        }
+    }
+}
+
 /// What the scratch heap held.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Scratch {
     pub(crate) resets: u64,
     /// At most, for one file.
     pub(crate) peak: Size,
+    pub(crate) peak_held: Held,
     /// For all files together.
     pub(crate) all_bytes: u64,
     pub(crate) all_blocks: u64,
@@ -122,8 +147,8 @@ impl Answer {
 impl Default for Report {
     fn default() -> Self {
         Self {
-            mimalloc: version(mimalloc::ffi::HEADER_VERSION),
-            engine: mimalloc::ffi::ENGINE,
+            mimalloc: mimalloc::version().to_string(),
+            engine: mimalloc::version().major(),
             files: 0,
             bytes: 0,
             words: 0,
@@ -132,6 +157,7 @@ impl Default for Report {
             megabytes_per_second: 0.0,
             words_per_second: 0.0,
             index: IndexSize::default(),
+            index_held: Held::default(),
             index_thrown_away_seconds: 0.0,
             scratch: Scratch::default(),
             throw_away: ThrowAway::default(),
@@ -189,7 +215,7 @@ impl Report {
     fn write_totals(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "corpus         {} files, {}, {} words (mimalloc {}, engine {})",
+            "corpus         {} files, {}, {} words (mimalloc {}, engine v{})",
             self.files,
             Bytes(self.bytes as f64),
             self.words,
@@ -220,18 +246,20 @@ impl Report {
         } = self.index;
         writeln!(
             out,
-            "index heap     {words} words, {postings} postings: {size}; thrown away in {}",
+            "index heap     {words} words, {postings} postings: {size}, {}; thrown away in {}",
+            self.index_held,
             Seconds(self.index_thrown_away_seconds)
         )?;
         let Scratch {
             resets,
             peak,
+            peak_held,
             all_bytes,
             all_blocks,
         } = self.scratch;
         writeln!(
             out,
-            "scratch heap   reset {resets} times; at most {peak}; in all {} in {all_blocks} blocks",
+            "scratch heap   reset {resets} times; at most {peak}, {peak_held}; in all {} in {all_blocks} blocks",
             Bytes(all_bytes as f64)
         )
     }
@@ -270,6 +298,12 @@ impl fmt::Display for Size {
     }
 }
 
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} committed", Bytes(self.committed as f64))
+    }
+}
+
 /// A time in the unit that fits.
 struct Seconds(f64);
 
@@ -295,12 +329,4 @@ impl fmt::Display for Bytes {
             b => write!(f, "{b} bytes"),
         }
     }
-}
-
-/// `MI_MALLOC_VERSION` for people: 30601 is 3.6.1, and 209, as it was written
-/// before mimalloc 2.2, is 2.0.9.
-fn version(number: u32) -> String {
-    let step = if number >= 10_000 { 100 } else { 10 };
-    let (major, minor, patch) = (number / step / step, number / step % step, number % step);
-    format!("{major}.{minor}.{patch}")
 }
