@@ -272,6 +272,7 @@ impl Heap {
         if !unsafe { thread_part::available(self.as_raw()) } {
             return;
         }
+        let _collecting = crate::hooks::collecting(force);
         // SAFETY: the heap is live and, on engine v2, this thread's.
         unsafe { sys::mi_heap_collect(self.as_raw(), force) };
     }

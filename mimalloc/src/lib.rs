@@ -19,12 +19,12 @@ mod process;
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 mod profiler;
 mod shared;
-mod string;
-mod value;
-mod visit;
 mod startup;
 #[cfg(mimalloc_has_stats)]
 mod stats;
+mod string;
+mod value;
+mod visit;
 
 pub use mimalloc_sys as ffi;
 
@@ -44,13 +44,13 @@ pub use crate::process::{ProcessInfo, Version, is_redirected, process_info, vers
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared::SharedHeap;
-pub use crate::string::HeapCString;
-pub use crate::visit::{HeapArea, HeapBlock, HeapCapacity};
 pub use crate::startup::{GiB, KiB, MiB};
 #[cfg(mimalloc_has_stats)]
 pub use crate::stats::{
     Bin, ChunkKind, StatCount, Stats, StatsError, print_stats, reset_stats, write_stats_json,
 };
+pub use crate::string::HeapCString;
+pub use crate::visit::{HeapArea, HeapBlock, HeapCapacity};
 
 #[doc(hidden)]
 pub mod __startup {
@@ -61,6 +61,7 @@ pub mod __startup {
 /// Gives unused memory of the current thread back.
 #[doc(alias = "mi_collect")]
 pub fn collect(force: bool) {
+    let _collecting = hooks::collecting(force);
     // SAFETY: may be called at any time, on any thread.
     unsafe { ffi::mi_collect(force) }
 }

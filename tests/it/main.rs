@@ -3,8 +3,13 @@
 mod abi;
 mod allocator;
 mod arena;
+mod auto_traits;
 mod heap;
 mod link;
+mod option;
+mod process_info;
+#[cfg(not(mimalloc_other_version))]
+mod stats;
 mod string;
 mod value;
 mod visit;

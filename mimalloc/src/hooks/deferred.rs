@@ -22,9 +22,11 @@ static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 /// - from an allocation that takes the slow path, about one in a thousand of
 ///   those, and from each collect;
 /// - on the thread that allocates or collects, never while a call is under way
-///   on the same thread;
-/// - on v2 also when a thread ends, after its thread-locals are gone. There,
-///   `LocalKey::with` panics, which ends the process: use `try_with`.
+///   on the same thread, and never when a thread ends;
+/// - with `force` on v2 only from this crate's `collect` functions, and only
+///   with the feature `std`. Upstream's v2 also calls it when a thread ends,
+///   where an allocation sets mimalloc up anew for the thread and loses that;
+///   those calls are left out.
 ///
 /// It may allocate, free and collect. The code around the allocation that led to
 /// the call is stopped meanwhile: waiting for a lock which that code may hold
@@ -62,11 +64,67 @@ pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
 ///
 /// None; the type says `unsafe`.
 unsafe extern "C" fn deferred_free(force: bool, heartbeat: c_ulonglong, _argument: *mut c_void) {
+    #[cfg(mimalloc_v2)]
+    if force && !v2::is_collecting() {
+        return;
+    }
     let function = FUNCTION.load(Ordering::Acquire);
     if !function.is_null() {
         // SAFETY: only functions of this type are ever stored, and null, which
         // this is not.
         let hook = unsafe { mem::transmute::<*mut (), fn(bool, u64)>(function) };
         hook(force, heartbeat);
+    }
+}
+
+/// Says that this thread collects on purpose, until dropped. Only v2 with std
+/// remembers it.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Collecting {
+    #[cfg(all(mimalloc_v2, feature = "std"))]
+    before: bool,
+}
+
+#[inline(always)]
+pub(crate) fn collecting(_force: bool) -> Collecting {
+    Collecting {
+        #[cfg(all(mimalloc_v2, feature = "std"))]
+        before: v2::set(_force),
+    }
+}
+
+#[cfg(all(mimalloc_v2, feature = "std"))]
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        v2::set(self.before);
+    }
+}
+
+/// v2 forces a deferred free when a thread ends, too: 4 calls a thread, each of
+/// which leaves some 100 KiB behind if the hook allocates.
+#[cfg(all(mimalloc_v2, feature = "std"))]
+mod v2 {
+    use core::cell::Cell;
+
+    std::thread_local! {
+        // Constant and without a destructor: it is there until the very end of
+        // the thread, and reading it allocates nothing.
+        static COLLECTING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(super) fn set(collecting: bool) -> bool {
+        COLLECTING.replace(collecting)
+    }
+
+    pub(super) fn is_collecting() -> bool {
+        COLLECTING.get()
+    }
+}
+
+#[cfg(all(mimalloc_v2, not(feature = "std")))]
+mod v2 {
+    pub(super) fn is_collecting() -> bool {
+        false
     }
 }

@@ -23,6 +23,7 @@ mod deferred;
 mod error;
 mod output;
 
+pub(crate) use deferred::collecting;
 pub use deferred::set_deferred_free;
 #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
 pub(crate) use error::install as install_error_handler;

@@ -62,10 +62,11 @@ macro_rules! stats {
         /// # What is counted when
         ///
         /// **Numbers about blocks are stale until a collect.** A thread counts
-        /// for itself, and hands over when it collects
-        /// ([`collect`](crate::collect)), when it ends, and on v3 after about
-        /// 4 MiB of traffic (`Option::StatsMergeThreshold`). After
-        /// `collect(false)` on the one thread that allocates, v3's numbers are
+        /// for itself, and hands over when it collects, when it ends, and on
+        /// v3 after about 4 MiB of traffic (`Option::StatsMergeThreshold`).
+        /// [`collect`](crate::collect) does it for the main heap,
+        /// [`Heap::collect`](crate::Heap::collect) for another. After a collect
+        /// of each heap on the one thread that allocates, v3's numbers are
         /// exact, but for `malloc_requested`, which a release build estimates
         /// from block sizes. What other live threads did since they last
         /// handed over is missing.

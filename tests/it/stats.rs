@@ -1,0 +1,162 @@
+//! Statistics: the fields are complete, and the texts can be read.
+//! Exact numbers are in `process/stats_exact.rs`.
+
+use mimalloc::{StatCount, Stats};
+use serde_json::Value;
+
+/// The fields of `mi_stats_s` in the committed bindings.
+fn of_bindings() -> Vec<&'static str> {
+    let text = match mimalloc_sys::ENGINE {
+        "v3" => include_str!("../../mimalloc-sys/src/bindings/v3.rs"),
+        _ => include_str!("../../mimalloc-sys/src/bindings/v2.rs"),
+    };
+    let (_, fields) = text.split_once("pub struct mi_stats_s {").unwrap();
+    let (fields, _) = fields.split_once('}').unwrap();
+    fields
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// What the other engine counts, or nobody.
+fn left_out(field: &str) -> bool {
+    field.starts_with('_')
+        || matches!(field, "size" | "version")
+        || match mimalloc_sys::ENGINE {
+            "v3" => field.starts_with("segments"),
+            _ => {
+                field.starts_with("pages_reclaim")
+                    || field.starts_with("pages_reabandon")
+                    || field.starts_with("pages_unabandon")
+            }
+        }
+}
+
+fn json() -> Value {
+    let mut text = String::new();
+    mimalloc::write_stats_json(&mut text).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+}
+
+#[test]
+fn every_field_of_the_bindings_is_there() {
+    let json = json();
+    let json = json.as_object().unwrap();
+    let bindings = of_bindings();
+    assert!(bindings.len() > 30, "the bindings were not understood");
+    for field in &bindings {
+        assert_eq!(json.contains_key(*field), !left_out(field), "{field}");
+    }
+    for field in json.keys() {
+        let own = ["stat_version", "mimalloc_version", "process"];
+        assert!(
+            own.contains(&field.as_str()) || bindings.contains(&field.as_str()),
+            "{field} is not upstream's"
+        );
+    }
+}
+
+/// Tools that read upstream's JSON read ours.
+#[test]
+fn json_has_the_shape_of_upstreams() {
+    // SAFETY: no buffer of ours: mimalloc allocates one.
+    let text = unsafe { mimalloc_sys::mi_stats_get_json(0, core::ptr::null_mut()) };
+    assert!(!text.is_null());
+    // SAFETY: a C string.
+    let upstream: Value =
+        serde_json::from_slice(unsafe { core::ffi::CStr::from_ptr(text) }.to_bytes()).unwrap();
+    // SAFETY: allocated by `mi_stats_get_json`, and not used any more.
+    unsafe { mimalloc_sys::mi_free(text.cast()) };
+
+    let ours = json();
+    assert_eq!(ours["stat_version"], upstream["stat_version"]);
+    assert_eq!(ours["mimalloc_version"], upstream["mimalloc_version"]);
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(keys(&ours["process"]), keys(&upstream["process"]));
+    for (name, value) in ours.as_object().unwrap() {
+        let theirs = &upstream[name];
+        assert_eq!(value.is_number(), theirs.is_number(), "{name}");
+        assert_eq!(value.is_array(), theirs.is_array(), "{name}");
+        if let (Some(ours), Some(theirs)) = (value.as_array(), theirs.as_array()) {
+            assert_eq!(ours.len(), theirs.len(), "{name}");
+            for (bin, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+                if name == "chunk_bins" {
+                    assert_eq!(ours["bin"], theirs["bin"], "{name} {bin}");
+                } else if bin + 1 < 74 {
+                    assert_eq!(ours["block_size"], theirs["block_size"], "{name} {bin}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_text_has_what_is_not_zero() {
+    let stats = Stats::get().unwrap();
+    let text = stats.to_string();
+    assert!(text.contains("committed"), "{text}");
+    assert!(!text.contains("malloc_guarded_count") || stats.malloc_guarded_count > 0);
+    for line in text.lines() {
+        assert!(line.len() < 80, "{line}");
+    }
+}
+
+#[test]
+fn serde_writes_the_same_values() {
+    let stats = Stats::get().unwrap();
+    let by_serde = serde_json::to_value(&stats).unwrap();
+    let mut text = String::new();
+    stats.write_json(&mut text).unwrap();
+    let by_hand: Value = serde_json::from_str(&text).unwrap();
+    for (name, value) in by_serde.as_object().unwrap() {
+        match value {
+            // Bins of chunks are pairs, as a Rust type says it.
+            Value::Array(bins) => assert_eq!(bins.len(), by_hand[name].as_array().unwrap().len()),
+            _ => assert_eq!(value, &by_hand[name], "{name}"),
+        }
+    }
+    assert_eq!(
+        by_serde["malloc_bins"][3]["count"]["total"],
+        by_hand["malloc_bins"][3]["total"]
+    );
+}
+
+#[test]
+fn bins_grow() {
+    let stats = Stats::get().unwrap();
+    let sizes: Vec<_> = stats.malloc_bins().map(|bin| bin.block_size).collect();
+    assert_eq!(sizes.len(), stats.page_bins().len());
+    assert_eq!(sizes[1], size_of::<usize>());
+    assert_eq!(sizes.last(), Some(&0));
+    assert!(sizes[1..sizes.len() - 1].is_sorted_by(|a, b| a < b));
+    assert_eq!(StatCount::default().total, 0);
+}
+
+/// Before the lock of the crate existed, this crashed on v3.
+#[test]
+fn statistics_while_heaps_come_and_go() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut text = String::new();
+                while !done.load(Ordering::Relaxed) {
+                    Stats::get().unwrap();
+                    text.clear();
+                    mimalloc::write_stats_json(&mut text).unwrap();
+                }
+            });
+        }
+        for _ in 0..300 {
+            let heap = mimalloc::Heap::new().unwrap();
+            let mut vec = allocator_api2_04::vec::Vec::new_in(&heap);
+            vec.extend(0..100);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}

@@ -1,0 +1,105 @@
+//! The deferred free. Its own process: there is one hook.
+
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use mimalloc::{Heap, MiMalloc};
+
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+static FORCED: AtomicUsize = AtomicUsize::new(0);
+static BACKWARDS: AtomicBool = AtomicBool::new(false);
+/// What the hook frees; other threads add to it.
+static SET_ASIDE: Mutex<Vec<Box<[u8; 64]>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn tidy_up(force: bool, heartbeat: u64) {
+    assert!(!INSIDE.replace(true), "called while a call is under way");
+    CALLS.fetch_add(1, Ordering::Relaxed);
+    if force {
+        FORCED.fetch_add(1, Ordering::Relaxed);
+    }
+    BACKWARDS.fetch_or(heartbeat == 0, Ordering::Relaxed);
+    // Allocate, free, use heaps, collect: all allowed here.
+    let heap = Heap::new().unwrap();
+    drop(Vec::from_iter(0..1_000));
+    let mut vec = allocator_api2_04::vec::Vec::new_in(&heap);
+    vec.extend(0..100);
+    drop(vec);
+    drop(heap);
+    // `try_lock`: the code around may hold it.
+    if let Ok(mut set_aside) = SET_ASIDE.try_lock() {
+        set_aside.clear();
+    }
+    if force {
+        mimalloc::collect(false);
+    }
+    INSIDE.set(false);
+}
+
+/// Much traffic in sizes that keep needing fresh pages.
+fn work() {
+    for round in 0..200 {
+        let blocks: Vec<Box<[u8; 64]>> = (0..2_000).map(|_| Box::new([round; 64])).collect();
+        let large: Vec<Vec<u8>> = (0..40).map(|i| vec![round; 10_000 + i * 3_000]).collect();
+        drop(large);
+        if let Ok(mut set_aside) = SET_ASIDE.try_lock() {
+            set_aside.extend(blocks.into_iter().take(10));
+        }
+    }
+}
+
+#[test]
+fn the_hook_is_called_now_and_then() {
+    mimalloc::hooks::set_deferred_free(Some(tidy_up));
+
+    let before = FORCED.load(Ordering::Relaxed);
+    mimalloc::collect(true);
+    assert!(FORCED.load(Ordering::Relaxed) > before);
+
+    let before = CALLS.load(Ordering::Relaxed);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(work);
+        }
+    });
+    assert!(
+        CALLS.load(Ordering::Relaxed) > before,
+        "not once while allocating"
+    );
+    assert!(!BACKWARDS.load(Ordering::Relaxed));
+
+    threads_leave_nothing_behind();
+
+    mimalloc::hooks::set_deferred_free(None);
+    let before = CALLS.load(Ordering::Relaxed);
+    mimalloc::collect(true);
+    work();
+    assert_eq!(CALLS.load(Ordering::Relaxed), before);
+}
+
+/// v2 calls at the end of threads, and each call that allocates loses memory.
+/// This crate leaves those calls out.
+fn threads_leave_nothing_behind() {
+    let commit = || mimalloc::process_info().current_commit;
+    let come_and_go = |threads| {
+        for _ in 0..threads {
+            let thread = thread::spawn(|| std::hint::black_box(vec![1_u8; 1_000]).len());
+            assert_eq!(thread.join().unwrap(), 1_000);
+        }
+    };
+    come_and_go(50);
+    let before = commit();
+    let calls = FORCED.load(Ordering::Relaxed);
+    come_and_go(200);
+    assert_eq!(FORCED.load(Ordering::Relaxed), calls);
+    let after = commit();
+    assert!(after < before + (64 << 20), "{before} and {after} bytes");
+}

@@ -1,0 +1,117 @@
+//! Where messages go. Its own process: there is one output.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mimalloc::MiMalloc;
+use mimalloc::hooks::{self, Output};
+
+// The strictest case: whatever the hook allocated would come back to mimalloc.
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn taken() -> (String, usize) {
+    let mut text = Vec::new();
+    let lost = hooks::take_output(|bytes| text.extend_from_slice(bytes));
+    (String::from_utf8(text).unwrap(), lost)
+}
+
+#[test]
+fn captured_output_is_what_was_printed() {
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    hooks::set_output(Output::Capture);
+    taken();
+    mimalloc::print_options();
+    mimalloc::print_stats();
+    let (text, lost) = taken();
+    assert_eq!(lost, 0);
+    for option in mimalloc::Option::ALL {
+        assert!(
+            text.contains(&format!("'{option}': {}", option.get())),
+            "{option}"
+        );
+    }
+    assert!(text.contains("purge_delay"));
+    assert!(text.contains("committed"), "{text}");
+    assert_eq!(taken(), (String::new(), 0));
+
+    // Changing back and forth repeats nothing.
+    hooks::set_output(Output::Stderr);
+    hooks::set_output(Output::Capture);
+    hooks::set_output(Output::Discard);
+    mimalloc::print_options();
+    hooks::set_output(Output::Capture);
+    assert_eq!(taken(), (String::new(), 0));
+    hooks::set_output(Output::Stderr);
+}
+
+#[test]
+fn what_does_not_fit_is_counted() {
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    hooks::set_output(Output::Capture);
+    taken();
+    mimalloc::print_options();
+    let (once, _) = taken();
+    for _ in 0..40 {
+        mimalloc::print_options();
+    }
+    let (text, lost) = taken();
+    hooks::set_output(Output::Stderr);
+    assert!(text.len() <= 32 << 10);
+    assert_eq!(text.len() + lost, 40 * once.len());
+}
+
+#[test]
+fn threads_may_print_and_allocate_meanwhile() {
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    hooks::set_output(Output::Capture);
+    taken();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    mimalloc::print_options();
+                    drop(vec![1_u8; 100_000]);
+                }
+            });
+        }
+        for i in 0..500 {
+            hooks::set_output(if i % 2 == 0 {
+                Output::Discard
+            } else {
+                Output::Capture
+            });
+            taken();
+        }
+    });
+    hooks::set_output(Output::Stderr);
+}
+
+#[test]
+fn a_hook_sees_each_piece() {
+    static BYTES: AtomicUsize = AtomicUsize::new(0);
+    fn count(text: &[u8]) {
+        BYTES.fetch_add(text.len(), Ordering::Relaxed);
+    }
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    hooks::set_output(Output::Capture);
+    taken();
+    mimalloc::print_options();
+    let (text, _) = taken();
+    // SAFETY: `count` only adds to a static.
+    unsafe { hooks::set_output_hook(count) };
+    BYTES.store(0, Ordering::Relaxed);
+    mimalloc::print_options();
+    hooks::set_output(Output::Stderr);
+    assert_eq!(BYTES.load(Ordering::Relaxed), text.len());
+}

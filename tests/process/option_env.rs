@@ -1,0 +1,55 @@
+//! Environment variables set options, and win over defaults. Each child is this
+//! program again, because they are read before `main`.
+
+use std::env;
+use std::process::Command;
+
+fn main() {
+    if env::args().nth(1).as_deref() == Some("child") {
+        // A default does not override what the user said, set does.
+        mimalloc::Option::PurgeDelay.set_default(3).unwrap();
+        let text = [
+            mimalloc::Option::PurgeDelay.get(),
+            mimalloc::Option::ArenaReserve.get_size() as i64,
+            mimalloc::Option::MaxErrors.get(),
+        ];
+        println!("{text:?}");
+        return;
+    }
+    let default_reserve = mimalloc::Option::ArenaReserve.get_size();
+    let default_errors = mimalloc::Option::MaxErrors.get();
+    check(&[], &format!("[3, {default_reserve}, {default_errors}]"));
+    check(
+        &[("MIMALLOC_PURGE_DELAY", "-1")],
+        &format!("[-1, {default_reserve}, {default_errors}]"),
+    );
+    // Names of before, lower case, and suffixes.
+    check(
+        &[
+            ("MIMALLOC_RESET_DELAY", "17"),
+            ("mimalloc_arena_reserve", "96MiB"),
+            ("MIMALLOC_MAX_ERRORS", "off"),
+        ],
+        &format!("[17, {}, 0]", 96 << 20),
+    );
+    // Sizes without a suffix are bytes, rounded up to KiB.
+    check(
+        &[("MIMALLOC_ARENA_RESERVE", "100000000")],
+        &format!(
+            "[3, {}, {default_errors}]",
+            100_000_000_usize.next_multiple_of(1024)
+        ),
+    );
+    println!("ok");
+}
+
+fn check(variables: &[(&str, &str)], expected: &str) {
+    let output = Command::new(env::current_exe().unwrap())
+        .arg("child")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.trim(), expected, "{variables:?}");
+    assert!(output.status.success());
+}

@@ -1,0 +1,99 @@
+//! Sets every option to every kind of value. Its own process: options are
+//! process-wide, and some of these values make mimalloc crawl.
+
+use std::ffi::c_long;
+
+use mimalloc::{KiB, OptionErrorKind, Unit};
+
+#[test]
+fn every_option_keeps_what_it_is_given() {
+    values();
+    sizes();
+    defaults();
+    flags();
+}
+
+fn settable() -> impl Iterator<Item = mimalloc::Option> {
+    mimalloc::Option::ALL
+        .iter()
+        .copied()
+        .filter(|option| option.is_supported() && !option.is_unsafe_to_set())
+}
+
+fn values() {
+    for option in settable() {
+        let before = option.get();
+        for value in [
+            -1,
+            0,
+            1,
+            7,
+            -1_000_000,
+            c_long::MAX as i64,
+            c_long::MIN as i64,
+        ] {
+            option.set(value).unwrap();
+            assert_eq!(option.get(), value, "{option}");
+            assert_eq!(option.is_enabled(), value != 0, "{option}");
+            assert_eq!(option.get_clamp(-5, 5), value.clamp(-5, 5), "{option}");
+            // Upstream's order where the bounds cross, and no panic.
+            let crossed = if value < 5 { 5 } else { -5 };
+            assert_eq!(option.get_clamp(5, -5), crossed, "{option}");
+            if value < 0 {
+                assert_eq!(option.get_size(), 0, "{option}");
+            }
+        }
+        if size_of::<c_long>() == 4 {
+            for value in [i64::MAX, i64::MIN, 1 << 32] {
+                let error = option.set(value).unwrap_err();
+                assert_eq!(error.kind(), OptionErrorKind::OutOfRange);
+            }
+        }
+        option.set(before).unwrap();
+        assert_eq!(option.get(), before, "{option}");
+    }
+}
+
+fn sizes() {
+    for option in settable().filter(|option| option.unit().is_size()) {
+        let before = option.get();
+        let unit = if option.unit() == Unit::Kibibytes {
+            KiB
+        } else {
+            1
+        };
+        for bytes in [0, 1, 1023, 1024, 1025, 64 << 20, i32::MAX as usize] {
+            option.set_size(bytes).unwrap();
+            assert_eq!(option.get_size(), bytes.next_multiple_of(unit), "{option}");
+            assert_eq!(option.get(), bytes.div_ceil(unit) as i64, "{option}");
+        }
+        // The largest size fits in KiB; in bytes it does not.
+        assert_eq!(
+            option.set_size(usize::MAX).is_ok(),
+            unit == KiB && cfg!(not(windows))
+        );
+        option.set(before).unwrap();
+    }
+}
+
+/// A default counts until somebody sets the option.
+fn defaults() {
+    let option = mimalloc::Option::MaxWarnings;
+    // `values` has set it, which is for good.
+    option.set_default(99).unwrap();
+    assert_ne!(option.get(), 99);
+}
+
+fn flags() {
+    let option = mimalloc::Option::MaxErrors;
+    let before = option.get();
+    option.enable().unwrap();
+    assert_eq!(option.get(), 1);
+    option.disable().unwrap();
+    assert!(!option.is_enabled());
+    option.set_enabled(true).unwrap();
+    assert!(option.is_enabled());
+    option.set_enabled_default(false).unwrap();
+    assert!(option.is_enabled(), "it was set before");
+    option.set(before).unwrap();
+}

@@ -1,0 +1,104 @@
+//! `startup_options!` comes before mimalloc starts, and the environment before
+//! it. No test harness: the options are those of the process.
+
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::process::Command;
+
+use mimalloc::{MiB, MiMalloc};
+
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+mimalloc::startup_options! {
+    purge_delay = 7,
+    arena_reserve = 64 * MiB,
+    // Read at startup only: an arena of this size is there in `main`.
+    reserve_os_memory = 96 * MiB,
+    show_errors = true,
+    max_warnings = -1,
+}
+
+// More than one is fine, and so is an empty one.
+mimalloc::startup_options! { generic_collect = 5_000 }
+mimalloc::startup_options! {}
+
+fn main() {
+    let mode = env::args().nth(1).unwrap_or_default();
+    if mode == "child" {
+        report();
+        return;
+    }
+    let reserved_before_main = startup_options();
+    environment_wins(reserved_before_main);
+    println!("ok");
+}
+
+/// What this process has reserved from the system, in MiB.
+#[cfg(not(mimalloc_other_version))]
+fn reserved() -> i64 {
+    mimalloc::Stats::get().unwrap().reserved.total >> 20
+}
+
+#[cfg(mimalloc_other_version)]
+fn reserved() -> i64 {
+    0
+}
+
+fn startup_options() -> i64 {
+    assert_eq!(mimalloc::Option::PurgeDelay.get(), 7);
+    assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
+    assert_eq!(mimalloc::Option::ReserveOsMemory.get_size(), 96 * MiB);
+    assert_eq!(mimalloc::Option::MaxWarnings.get(), -1);
+    assert_eq!(mimalloc::Option::GenericCollect.get(), 5_000);
+    assert!(mimalloc::Option::ShowErrors.is_enabled());
+
+    // Without the options the first arena alone is 1 GiB.
+    let before = reserved();
+    if cfg!(not(mimalloc_other_version)) {
+        assert!((96..512).contains(&before), "{before} MiB");
+    }
+    // Fill what is there, so that a further arena is needed: it is small too.
+    let blocks: Vec<Vec<u8>> = (0..28).map(|_| vec![1; 4 * MiB]).collect();
+    let after = reserved();
+    drop(blocks);
+    if cfg!(not(mimalloc_other_version)) {
+        assert!(
+            (before + 1..before + 512).contains(&after),
+            "{before} and {after} MiB"
+        );
+    }
+    before
+}
+
+fn report() {
+    println!(
+        "{} {} {}",
+        mimalloc::Option::PurgeDelay.get(),
+        mimalloc::Option::ReserveOsMemory.get_size() / MiB,
+        reserved()
+    );
+}
+
+fn environment_wins(reserved_before_main: i64) {
+    let child = |variables: &[(&str, &str)]| -> Vec<i64> {
+        let output = Command::new(env::current_exe().unwrap())
+            .arg("child")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split_whitespace()
+            .map(|number| number.parse().unwrap())
+            .collect()
+    };
+    assert_eq!(child(&[])[..2], [7, 96]);
+    assert_eq!(child(&[("MIMALLOC_PURGE_DELAY", "0")])[..2], [0, 96]);
+    let big = child(&[("MIMALLOC_RESERVE_OS_MEMORY", "480M")]);
+    assert_eq!(big[..2], [7, 480]);
+    if cfg!(not(mimalloc_other_version)) {
+        assert!(big[2] >= reserved_before_main + 380, "{big:?}");
+    }
+}
