@@ -300,6 +300,7 @@ impl Heap {
     /// ```
     #[cfg(mimalloc_has_heap_stats)]
     #[doc(alias = "mi_heap_stats_get")]
+    #[doc(alias = "mi_heap_stats_print_out")]
     pub fn stats(&self) -> Result<crate::Stats, crate::StatsError> {
         // SAFETY: the heap is live while `self` is borrowed.
         unsafe { crate::stats::heap_stats(self.as_raw()) }

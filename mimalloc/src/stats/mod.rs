@@ -288,6 +288,7 @@ pub fn reset_stats() {
 /// For text of your own there is [`Stats`]'s `Display`.
 #[doc(alias = "mi_stats_print")]
 #[doc(alias = "mi_stats_print_out")]
+#[doc(alias = "mi_subproc_stats_print_out")]
 pub fn print_stats() {
     let _walking = lock::walking();
     // SAFETY: a null function stands for the default output; no heap is
