@@ -1,0 +1,162 @@
+//! Which types may go where, by name, and how large the handles are.
+//!
+//! A type that is `Send` by accident is unsound and one that stops being it is a
+//! breaking change; neither shows anywhere else.
+
+use core::panic::{RefUnwindSafe, UnwindSafe};
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use allocator_api2_02::vec::Vec as Vec02;
+use allocator_api2_04::vec::Vec as Vec04;
+use mimalloc::hooks::{ErrorCode, ErrorKind, ErrorPolicy, Output};
+use mimalloc::{
+    AllocError, Arena, ArenaError, ArenaOptions, DefaultGuard, Foreign, Heap, HeapArea, HeapBlock,
+    HeapCString, HeapCapacity, HeapError, Local, MiMalloc, OptionError, OptionErrorKind,
+    ProcessInfo, ReadWhen, SharedHeap, Unit, Version,
+};
+
+fn debug<T: Debug + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
+fn anywhere<T: Send + Sync>() {}
+fn plain<T: Copy + Eq + Hash + Send + Sync>() {}
+fn copied<T: Copy + PartialEq + Send + Sync>() {}
+fn error<T: core::error::Error + Copy + Eq + Send + Sync>() {}
+
+/// Fails to compile when the type has the trait: two traits would then fit.
+macro_rules! assert_not {
+    ($type:ty: $trait:path) => {
+        const _: fn() = || {
+            trait Ambiguous<Case> {
+                fn pick() {}
+            }
+            struct HasIt;
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            impl<T: ?Sized + $trait> Ambiguous<HasIt> for T {}
+            <$type as Ambiguous<_>>::pick();
+        };
+    };
+}
+
+#[test]
+fn types_go_where_they_may() {
+    macro_rules! every {
+        ($check:ident: $($type:ty),+ $(,)?) => { $(debug::<$type>(); $check::<$type>();)+ };
+    }
+    every!(plain: MiMalloc, Arena, Version, ErrorCode, ErrorKind, ErrorPolicy);
+    every!(plain: mimalloc::Option, OptionErrorKind, Unit, ReadWhen);
+    every!(copied: Foreign, HeapArea, HeapBlock, HeapCapacity, Output);
+    every!(anywhere: ArenaOptions, ProcessInfo, HeapCString, HeapCString<MiMalloc>);
+    every!(error: AllocError, ArenaError, HeapError, OptionError);
+    debug::<Heap>();
+    debug::<SharedHeap>();
+    anywhere::<Vec02<u8, MiMalloc>>();
+    anywhere::<Vec04<u8, MiMalloc>>();
+
+    #[cfg(mimalloc_v3)]
+    {
+        every!(anywhere: Heap, SharedHeap);
+        every!(anywhere: Vec02<u8, SharedHeap>, Vec04<u8, SharedHeap>, Vec02<u8, Heap>);
+        anywhere::<&Heap>();
+        anywhere::<Vec02<u8, &Heap>>();
+        anywhere::<HeapCString<&Heap>>();
+    }
+    #[cfg(not(mimalloc_other_version))]
+    {
+        use mimalloc::{Bin, ChunkKind, StatCount, Stats, StatsError};
+        every!(copied: Bin, StatCount);
+        every!(plain: ChunkKind);
+        every!(anywhere: Stats);
+        every!(error: StatsError);
+    }
+    #[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
+    {
+        use mimalloc::{Profiler, ProfilerError, ProfilerOptions};
+        every!(anywhere: Profiler);
+        every!(anywhere: ProfilerOptions);
+        every!(error: ProfilerError);
+    }
+}
+
+assert_not!(Local<'static>: Send);
+assert_not!(Local<'static>: Sync);
+assert_not!(Vec02<u8, Local<'static>>: Send);
+assert_not!(DefaultGuard<'static>: Send);
+assert_not!(DefaultGuard<'static>: Sync);
+assert_not!(DefaultGuard<'static>: Clone);
+assert_not!(Heap: Clone);
+assert_not!(HeapCString: Clone);
+
+#[cfg(mimalloc_v2)]
+mod v2 {
+    use super::*;
+
+    assert_not!(Heap: Send);
+    assert_not!(Heap: Sync);
+    assert_not!(SharedHeap: Send);
+    assert_not!(SharedHeap: Sync);
+    assert_not!(HeapCString<&'static Heap>: Send);
+    assert_not!(HeapCString<&'static Heap>: Sync);
+    assert_not!(Vec02<u8, &'static Heap>: Send);
+    assert_not!(Vec02<u8, SharedHeap>: Send);
+}
+
+/// No public type is forgotten above.
+#[test]
+fn every_type_has_an_answer() {
+    let here = include_str!("auto_traits.rs");
+    let public = [
+        include_str!("../../mimalloc/src/lib.rs"),
+        include_str!("../../mimalloc/src/hooks/mod.rs"),
+    ];
+    let mut found = 0;
+    for statement in public.iter().flat_map(|text| text.split(';')) {
+        let Some((_, names)) = statement.split_once("\npub use ") else {
+            continue;
+        };
+        let words = names.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        // Functions, paths and constants are not in camel case.
+        let types = words.filter(|word| {
+            word.starts_with(|c: char| c.is_ascii_uppercase())
+                && word.contains(|c: char| c.is_ascii_lowercase())
+                && !word.ends_with("iB")
+        });
+        for name in types {
+            found += 1;
+            let mentioned = here.match_indices(name).filter(|(at, _)| {
+                let after = here[at + name.len()..].chars().next();
+                !after.is_some_and(|c| c.is_ascii_alphanumeric())
+            });
+            // Once where it is imported, once where it is checked.
+            let wanted = if name == "Option" { 1 } else { 2 };
+            assert!(mentioned.count() >= wanted, "add `{name}` to this file");
+        }
+    }
+    assert!(
+        found > 30,
+        "only {found} types seen: has the form of the re-exports changed?"
+    );
+}
+
+#[test]
+fn handles_are_small() {
+    let word = size_of::<usize>();
+    assert_eq!(size_of::<MiMalloc>(), 0);
+    for (size, name) in [
+        (size_of::<Heap>(), "Heap"),
+        (size_of::<Option<Heap>>(), "Option<Heap>"),
+        (size_of::<&Heap>(), "&Heap"),
+        (size_of::<SharedHeap>(), "SharedHeap"),
+        (size_of::<Option<SharedHeap>>(), "Option<SharedHeap>"),
+        (size_of::<Local<'_>>(), "Local"),
+        (size_of::<HeapCString>(), "HeapCString"),
+        (
+            size_of::<Option<HeapCString<&Heap>>>(),
+            "Option<HeapCString<&Heap>>",
+        ),
+    ] {
+        assert_eq!(size, word, "{name}");
+    }
+    assert!(size_of::<Arena>() <= word);
+    assert_eq!(size_of::<Vec02<u8, MiMalloc>>(), 3 * word);
+    assert_eq!(size_of::<Vec04<u8, &Heap>>(), 4 * word);
+}

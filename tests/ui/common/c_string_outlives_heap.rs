@@ -1,0 +1,11 @@
+//! A C string in a heap does not outlive it.
+
+use mimalloc::Heap;
+
+fn main() {
+    let name = {
+        let heap = Heap::new().unwrap();
+        heap.strdup(c"name").unwrap()
+    };
+    drop(name);
+}

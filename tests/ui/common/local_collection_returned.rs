@@ -1,0 +1,10 @@
+//! Nor within a collection.
+
+use allocator_api2_02::vec::Vec;
+use mimalloc::Heap;
+
+fn main() {
+    let heap = Heap::new().unwrap();
+    let escaped = heap.with_local(|local| Vec::<u8, _>::with_capacity_in(10, local));
+    drop(escaped);
+}
