@@ -8,29 +8,16 @@ use std::path::Path;
 /// The headers that make up the public interface; older versions lack some.
 pub(crate) const HEADERS: [&str; 3] = ["mimalloc.h", "mimalloc-stats.h", "mimalloc-profile.h"];
 
-/// What is left out. Two functions take `wchar_t`, which differs by target:
-/// `src/wide.rs` declares them. The others upstream declares, but does not
-/// define on every platform: of 3.6.1 the first two, of 2.5.2 the last two.
-const LEFT_OUT: &[(&str, &[&str])] = &[
-    (
-        "v3",
-        &[
-            "mi_wcsdup",
-            "mi_wdupenv_s",
-            "mi_collect_reduce",
-            "mi_stats_merge",
-        ],
-    ),
-    (
-        "v2",
-        &[
-            "mi_wcsdup",
-            "mi_wdupenv_s",
-            "mi_malloc_size",
-            "mi_malloc_usable_size",
-        ],
-    ),
-];
+/// Functions with `wchar_t`, which differs by target: `src/wide.rs` declares them.
+pub(crate) const WIDE: [&str; 2] = ["mi_wcsdup", "mi_wdupenv_s"];
+
+/// Functions that upstream declares and does not define on every platform.
+pub(crate) fn undefined(engine: &str) -> &'static [&'static str] {
+    match engine {
+        "v2" => &["mi_malloc_size", "mi_malloc_usable_size"],
+        _ => &["mi_collect_reduce", "mi_stats_merge"],
+    }
+}
 
 /// A builder for the headers in `include`, of engine `v3` or `v2`. The caller
 /// adds where the C library's headers are, and the target if not the build's.
@@ -62,9 +49,7 @@ pub(crate) fn builder(
         .rust_target(target)
         .rust_edition(::bindgen::RustEdition::Edition2024)
         .formatter(::bindgen::Formatter::Prettyplease);
-    LEFT_OUT
-        .iter()
-        .filter(|(of, _)| *of == engine)
-        .flat_map(|(_, names)| *names)
+    WIDE.iter()
+        .chain(undefined(engine))
         .fold(builder, |builder, name| builder.blocklist_function(name))
 }

@@ -18,23 +18,19 @@ use crate::version::Version;
 /// The hidden command that runs bindgen.
 pub(crate) const CHILD: &str = "bindgen-child";
 
-/// The headers that make up the public interface; a missing one is left out.
-pub(crate) const HEADERS: [&str; 3] = ["mimalloc.h", "mimalloc-stats.h", "mimalloc-profile.h"];
-
 /// The target that all others can share the output of: where it differs from a
 /// 64-bit one it only says more (the alignment of `mi_stats_s`).
 const TARGET: &str = "i686-unknown-linux-gnu";
 
-/// Functions whose signature depends on the target's `wchar_t`: declared by hand
-/// in mimalloc-sys.
-const WIDE: [&str; 2] = ["mi_wcsdup", "mi_wdupenv_s"];
+/// The options that the feature `bindgen` of mimalloc-sys shares with us.
+#[path = "../../mimalloc-sys/build/bindgen.rs"]
+mod options;
+
+pub(crate) use options::{HEADERS, WIDE};
 
 /// Functions that upstream declares and does not define on every platform.
 pub(crate) fn undefined(engine: Engine) -> &'static [&'static str] {
-    match engine {
-        Engine::V3 => &["mi_collect_reduce", "mi_stats_merge"],
-        Engine::V2 => &["mi_malloc_size", "mi_malloc_usable_size"],
-    }
+    options::undefined(engine.name())
 }
 
 /// Runs the command.
@@ -111,38 +107,15 @@ fn finish(version: Version, text: &str) -> Result<String> {
 pub(crate) fn run_child(mut args: lexopt::Parser) -> Result<()> {
     let engine: Engine = args.value()?.parse()?;
     let include = PathBuf::from(args.value()?);
-    let wrapper: String = HEADERS
-        .iter()
-        .filter(|header| include.join(header).is_file())
-        .map(|header| format!("#include <{header}>\n"))
-        .collect();
     let msrv = rust_version()?;
     let target = msrv
         .parse()
         .map_err(|error| anyhow::anyhow!("rust-version {msrv}: {error}"))?;
-    let mut builder = bindgen::Builder::default()
-        .header_contents("wrapper.h", &wrapper)
+    let bindings = options::builder(&include, engine.name(), target)
         .clang_args(["-target", TARGET, "-ffreestanding", "-nostdlibinc"])
-        .clang_arg(format!("-I{}", include.display()))
         .clang_arg(format!("-isystem{}", stubs().display()))
-        .allowlist_function("mi_.*")
-        .allowlist_type("mi_.*")
-        .allowlist_var("MI_.*")
-        .default_enum_style(bindgen::EnumVariation::Consts)
-        .prepend_enum_name(false)
-        .layout_tests(false)
-        .blocklist_type("wchar_t")
-        .no_copy("mi_t?heap_s")
-        .use_core()
-        .sort_semantically(true)
-        .merge_extern_blocks(true)
-        .rust_target(target)
-        .rust_edition(bindgen::RustEdition::Edition2024)
-        .formatter(bindgen::Formatter::Prettyplease);
-    for function in WIDE.iter().chain(undefined(engine)) {
-        builder = builder.blocklist_function(function);
-    }
-    let bindings = builder.generate().context("bindgen failed")?;
+        .generate()
+        .context("bindgen failed")?;
     print!("{bindings}");
     Ok(())
 }
