@@ -5,6 +5,7 @@ mod bench;
 mod bindings;
 mod bump;
 mod ci;
+mod coverage;
 mod diff;
 mod engine;
 mod files;
@@ -15,6 +16,7 @@ mod touched;
 mod vendor;
 mod version;
 mod versions;
+mod wrapped;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ Usage: cargo xtask <command> [options]
   bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)
            [--released <date>] [--dry-run]
            moves an engine to another version, and prints what that changes and touches
+  api      [--engine <v3|v2>] [--missing]
+           says what the safe layer has for each C function, or only what it could still have
   package  builds the packages as for a registry, and a program from their files alone
   ci       [--list] [--only <part of a step's name>]
            checks everything beyond `cargo test --workspace`
@@ -59,6 +63,7 @@ fn run() -> Result<()> {
         "bindgen" => bindings::run(rest),
         "bump" => bump::run(rest),
         "package" => package::run(rest),
+        "api" => coverage::run(rest),
         "ci" => ci::run(rest),
         "bench" => bench::run(rest),
         "lto" => bench::run_lto(rest),
