@@ -186,7 +186,11 @@ impl Report {
 
     /// Writes it for people.
     pub(crate) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.write_totals(out)?;
+        self.write_files(out)?;
+        if self.files == 0 {
+            return Ok(());
+        }
+        self.write_heaps(out)?;
         self.write_throw_away(out)?;
         for answer in &self.queries {
             let Answer {
@@ -212,7 +216,7 @@ impl Report {
         Ok(())
     }
 
-    fn write_totals(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_files(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "corpus         {} files, {}, {} words (mimalloc {}, engine v{})",
@@ -231,7 +235,10 @@ impl Report {
             self.skipped.too_large,
             self.skipped.special,
             self.skipped.directories
-        )?;
+        )
+    }
+
+    fn write_heaps(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "indexed in     {}: {:.1} MB/s, {:.2} million words/s",
