@@ -97,7 +97,7 @@ fn account_for(engine: Engine, table: &[Entry]) -> Result<(Accounts, Vec<String>
 
 /// Every public C function of an engine: what the bindings declare, what is
 /// declared or written by hand beside them, and what is left out as undefined.
-fn functions(engine: Engine) -> Result<BTreeSet<String>> {
+pub(crate) fn functions(engine: Engine) -> Result<BTreeSet<String>> {
     let api = Api::parse(&files::read(&engine.bindings())?)?;
     let mut found: BTreeSet<String> = api.functions.into_keys().collect();
     let by_hand = bindings::WIDE.iter().chain(bindings::undefined(engine));

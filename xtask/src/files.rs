@@ -112,6 +112,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(result.stdout).with_context(|| format!("{command:?} printed no UTF-8"))
 }
 
+/// Runs git at the root of the repository, and returns the lines that it printed.
+pub(crate) fn git(args: &[&str]) -> Result<Vec<String>> {
+    let printed = output(Command::new("git").arg("-C").arg(root()).args(args))?;
+    Ok(printed.lines().map(str::to_owned).collect())
+}
+
+/// What cargo knows about the workspace.
+pub(crate) fn metadata(args: &[&str]) -> Result<serde_json::Value> {
+    let mut cargo = cargo();
+    cargo.current_dir(root());
+    cargo.args(["metadata", "--format-version=1"]).args(args);
+    serde_json::from_str(&output(&mut cargo)?).context("cargo metadata printed no JSON")
+}
+
 /// The cargo that runs us, or the one on the path.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

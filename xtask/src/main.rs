@@ -5,6 +5,7 @@ mod bench;
 mod bindings;
 mod bump;
 mod ci;
+mod codegen;
 mod coverage;
 mod diff;
 mod engine;
@@ -12,6 +13,7 @@ mod files;
 mod package;
 mod source;
 mod sums;
+mod tidy;
 mod touched;
 mod vendor;
 mod version;
@@ -34,7 +36,9 @@ Usage: cargo xtask <command> [options]
            moves an engine to another version, and prints what that changes and touches
   api      [--engine <v3|v2>] [--missing]
            says what the safe layer has for each C function, or only what it could still have
+  tidy     checks rules of the repository that no compiler checks
   package  builds the packages as for a registry, and a program from their files alone
+  codegen  fails if machine code for constant layouts decides anything at run time
   ci       [--list] [--only <part of a step's name>]
            checks everything beyond `cargo test --workspace`
   bench    [--instr] [--rows <a,b>] [--profiles <release,fat>] [--workloads <a,b>] [--rounds <n>]
@@ -64,7 +68,9 @@ fn run() -> Result<()> {
         "bump" => bump::run(rest),
         "package" => package::run(rest),
         "api" => coverage::run(rest),
+        "tidy" => tidy::run(rest),
         "ci" => ci::run(rest),
+        "codegen" => codegen::run(rest),
         "bench" => bench::run(rest),
         "lto" => bench::run_lto(rest),
         bindings::CHILD => bindings::run_child(rest),

@@ -102,12 +102,7 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
 
 /// Unpacks a package to `<dir>/<package>`.
 fn unpack(package: &str, dir: &Path) -> Result<()> {
-    let metadata = files::output(files::cargo().current_dir(files::root()).args([
-        "metadata",
-        "--no-deps",
-        "--format-version=1",
-    ]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let metadata = files::metadata(&["--no-deps"])?;
     let version = metadata["packages"]
         .as_array()
         .into_iter()

@@ -1,11 +1,11 @@
-//! Where the repository states upstream's version: what `bump` rewrites, and
-//! what it leaves to a reader.
+//! Where the repository states versions: what `bump` rewrites, what it leaves to
+//! a reader, and what `tidy` holds together.
 
-use std::process::Command;
+use anyhow::{Context, Result};
+use toml_edit::{DocumentMut, Item};
 
-use anyhow::Result;
-
-use crate::engine::Engine;
+use crate::api::Api;
+use crate::engine::{Engine, Pin};
 use crate::files;
 use crate::version::Version;
 
@@ -54,20 +54,14 @@ pub(crate) fn restate(engine: Engine, old: Version, new: Version) -> Result<Vec<
 
 /// Every other line under version control that mentions the version, as `path:line: text`.
 pub(crate) fn other_mentions(version: Version) -> Result<Vec<String>> {
-    let listed = files::output(
-        Command::new("git")
-            .arg("-C")
-            .arg(files::root())
-            .arg("ls-files"),
-    )?;
     let mut found = Vec::new();
-    for name in listed.lines() {
+    for name in files::git(&["ls-files"])? {
         let skipped = NOT_SEARCHED.iter().any(|prefix| name.starts_with(prefix));
-        if skipped || STATED_IN.contains(&name) {
+        if skipped || STATED_IN.contains(&name.as_str()) {
             continue;
         }
         // Unreadable here means a link to a directory, or no text.
-        let Ok(text) = files::read(&files::root().join(name)) else {
+        let Ok(text) = files::read(&files::root().join(&name)) else {
             continue;
         };
         for (index, line) in text.lines().enumerate() {
@@ -77,6 +71,68 @@ pub(crate) fn other_mentions(version: Version) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// What does not agree with the manifests and `upstream.toml`.
+pub(crate) fn mistakes(readme: &str) -> Result<Vec<String>> {
+    let safe = stated("mimalloc/Cargo.toml", &["package", "version"])?;
+    let raw = stated("mimalloc-sys/Cargo.toml", &["package", "version"])?;
+    let rust = stated("Cargo.toml", &["workspace", "package", "rust-version"])?;
+    let [v3, v2] = [Pin::load(Engine::V3)?, Pin::load(Engine::V2)?].map(|pin| pin.version);
+    let mut mistakes = Vec::new();
+    if !raw.ends_with(&format!("+{v3}")) {
+        mistakes.push(format!(
+            "mimalloc-sys/Cargo.toml: end the version {raw} with `+{v3}`"
+        ));
+    }
+    for (engine, version) in [(Engine::V3, v3), (Engine::V2, v2)] {
+        let text = files::read(&engine.bindings())?;
+        let banner = text.lines().next().unwrap_or_default();
+        let constants = Api::parse(&text)?.constants;
+        if !banner.ends_with(&format!(" mimalloc {version}."))
+            || constants.get("MI_MALLOC_VERSION") != Some(&version.number().to_string())
+        {
+            let path = engine.bindings();
+            mistakes.push(format!("{}: run `cargo xtask bindgen`", path.display()));
+        }
+    }
+    for row in [
+        format!("| `mimalloc` {safe} |"),
+        format!("| `mimalloc-sys` {raw} |"),
+        format!("| Engine v3 (default) | mimalloc {v3} |"),
+        format!("| Engine v2 (feature `v2`) | mimalloc {v2} |"),
+        format!("| v3 ({v3}) | v2 ({v2}) |"),
+        format!("| Rust | {rust} or later"),
+    ] {
+        if !readme.contains(&row) {
+            mistakes.push(format!("README.md: a table must say `{row}`"));
+        }
+    }
+    let changelog = files::read(&files::root().join("CHANGELOG.md"))?;
+    for heading in [format!("## [{safe}]"), format!("### `mimalloc-sys` {raw}")] {
+        let count = changelog
+            .lines()
+            .filter(|line| line.starts_with(&heading))
+            .count();
+        if count != 1 {
+            mistakes.push(format!(
+                "CHANGELOG.md: has `{heading}` {count} times, not once"
+            ));
+        }
+    }
+    Ok(mistakes)
+}
+
+/// A text value in a manifest.
+fn stated(manifest: &str, keys: &[&str]) -> Result<String> {
+    let document: DocumentMut = files::read(&files::root().join(manifest))?.parse()?;
+    let value = keys
+        .iter()
+        .try_fold(document.as_item(), |item, &key| item.get(key));
+    let value = value.and_then(Item::as_str);
+    Ok(value
+        .with_context(|| format!("{manifest} has no {}", keys.join(".")))?
+        .to_owned())
 }
 
 /// `3.6.1` and `30601`.
