@@ -22,8 +22,10 @@ pub(crate) const CHILD: &str = "bindgen-child";
 /// 64-bit one it only says more (the alignment of `mi_stats_s`).
 const TARGET: &str = "i686-unknown-linux-gnu";
 
-/// The options that the feature `bindgen` of mimalloc-sys shares with us.
-#[path = "../../mimalloc-sys/build/bindgen.rs"]
+/// The options that the feature `bindgen` of mimalloc-sys shares with us. The
+/// module is a link to that file, so that the package has it; git makes links
+/// on Windows only where asked to.
+#[cfg_attr(windows, path = "../../mimalloc-sys/build/bindgen.rs")]
 mod options;
 
 pub(crate) use options::{HEADERS, WIDE};

@@ -1,0 +1,1 @@
+../../../mimalloc-sys/build/bindgen.rs
