@@ -123,7 +123,11 @@ fn define(cc: &mut cc::Build, settings: Settings, platform: &Platform) {
 fn language(cc: &mut cc::Build, platform: &Platform) {
     if platform.cpp {
         cc.cpp(true).cpp_link_stdlib(None);
-        cc.flag("/TP").flag("/std:c++17").flag("/Zc:__cplusplus");
+        if cc.get_compiler().is_like_msvc() {
+            cc.flag("/TP").flag("/std:c++17").flag("/Zc:__cplusplus");
+        } else {
+            cc.flag("-xc++").flag("-std=c++17");
+        }
     } else {
         // We never throw, so nobody calls a C++ new-handler: keep the weak
         // `std::get_new_handler` of upstream's C build out of the program.
@@ -154,7 +158,6 @@ fn arch(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
                 .to_owned(),
         );
     }
-    // gcc knows it as -mcpu on POWER, but upstream has nothing to gain there.
     cc.flag("-march=native");
     Ok(())
 }
@@ -179,7 +182,7 @@ fn track(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
         need_header("sanitizer/asan_interface.h").map_err(|e| {
             format!(
                 "feature `asan` needs the compiler's header sanitizer/asan_interface.h: {e}\n\
-                 Install it (Debian: apt-get install libgcc-12-dev or libclang-rt-dev)."
+                 It comes with gcc, and with clang's compiler-rt (Debian: libclang-rt-dev)."
             )
         })?;
         cc.define("MI_TRACK_ASAN", "1");
