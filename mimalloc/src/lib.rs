@@ -40,15 +40,15 @@ pub use crate::option::{Option, OptionError, OptionErrorKind, ReadWhen, Unit};
 pub use crate::process::print_process_info;
 #[cfg(mimalloc_has_threadpool)]
 pub use crate::process::set_thread_in_threadpool;
-pub use crate::process::{ProcessInfo, Version, is_redirected, process_info, version};
+pub use crate::process::{
+    ProcessInfo, Version, is_redirected, print_stats, process_info, reset_stats, version,
+};
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared::SharedHeap;
 pub use crate::startup::{GiB, KiB, MiB};
 #[cfg(mimalloc_has_stats)]
-pub use crate::stats::{
-    Bin, ChunkKind, StatCount, Stats, StatsError, print_stats, reset_stats, write_stats_json,
-};
+pub use crate::stats::{Bin, ChunkKind, StatCount, Stats, StatsError, write_stats_json};
 pub use crate::string::HeapCString;
 pub use crate::visit::{HeapArea, HeapBlock, HeapCapacity};
 

@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use mimalloc_sys as ffi;
 
+use crate::raw::lock;
+
 /// The version of the linked library.
 ///
 /// ```
@@ -172,6 +174,33 @@ pub fn process_info() -> ProcessInfo {
 pub fn print_process_info() {
     // SAFETY: any thread, any time; writes to the output handler.
     unsafe { ffi::mi_process_info_print() };
+}
+
+/// Starts counting afresh.
+///
+/// v3 only hands the calling thread's numbers of the main heap over to the
+/// process; nothing is set to 0. v2 zeroes the numbers of the process and of the
+/// calling thread, including what is in use, so that `current` goes below 0
+/// later.
+#[doc(alias = "mi_stats_reset")]
+pub fn reset_stats() {
+    let _walking = lock::walking();
+    // SAFETY: any thread, any time; no heap is destroyed meanwhile.
+    unsafe { ffi::mi_stats_reset() };
+}
+
+/// Prints the statistics of the process as upstream words them, to standard
+/// error or where [`hooks::set_output`](crate::hooks::set_output) says.
+///
+/// For text of your own there is the `Display` of `Stats`.
+#[doc(alias = "mi_stats_print")]
+#[doc(alias = "mi_stats_print_out")]
+#[doc(alias = "mi_subproc_stats_print_out")]
+pub fn print_stats() {
+    let _walking = lock::walking();
+    // SAFETY: a null function stands for the default output; no heap is
+    // destroyed meanwhile.
+    unsafe { ffi::mi_stats_print_out(None, core::ptr::null_mut()) };
 }
 
 /// Tells mimalloc that the calling thread belongs to a thread pool: it then

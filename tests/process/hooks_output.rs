@@ -12,6 +12,17 @@ static GLOBAL: MiMalloc = MiMalloc;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Prints some text that is always the same, or nearly.
+#[cfg(not(mimalloc_other_version))]
+fn print() {
+    mimalloc::print_options();
+}
+
+#[cfg(mimalloc_other_version)]
+fn print() {
+    mimalloc::print_stats();
+}
+
 fn taken() -> (String, usize) {
     let mut text = Vec::new();
     let lost = hooks::take_output(|bytes| text.extend_from_slice(bytes));
@@ -25,17 +36,16 @@ fn captured_output_is_what_was_printed() {
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     hooks::set_output(Output::Capture);
     taken();
-    mimalloc::print_options();
+    print();
     mimalloc::print_stats();
     let (text, lost) = taken();
     assert_eq!(lost, 0);
-    for option in mimalloc::Option::ALL {
-        assert!(
-            text.contains(&format!("'{option}': {}", option.get())),
-            "{option}"
-        );
+    if cfg!(not(mimalloc_other_version)) {
+        for option in mimalloc::Option::ALL {
+            let line = format!("'{option}': {}", option.get());
+            assert!(text.contains(&line), "{option}");
+        }
     }
-    assert!(text.contains("purge_delay"));
     assert!(text.contains("committed"), "{text}");
     assert_eq!(taken(), (String::new(), 0));
 
@@ -43,7 +53,7 @@ fn captured_output_is_what_was_printed() {
     hooks::set_output(Output::Stderr);
     hooks::set_output(Output::Capture);
     hooks::set_output(Output::Discard);
-    mimalloc::print_options();
+    print();
     hooks::set_output(Output::Capture);
     assert_eq!(taken(), (String::new(), 0));
     hooks::set_output(Output::Stderr);
@@ -56,15 +66,18 @@ fn what_does_not_fit_is_counted() {
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     hooks::set_output(Output::Capture);
     taken();
-    mimalloc::print_options();
+    print();
     let (once, _) = taken();
     for _ in 0..40 {
-        mimalloc::print_options();
+        print();
     }
     let (text, lost) = taken();
     hooks::set_output(Output::Stderr);
     assert!(text.len() <= 32 << 10);
-    assert_eq!(text.len() + lost, 40 * once.len());
+    let printed = text.len() + lost;
+    // Statistics have times in them.
+    let slack = if cfg!(mimalloc_other_version) { 400 } else { 0 };
+    assert!(printed.abs_diff(40 * once.len()) <= slack);
 }
 
 #[test]
@@ -78,7 +91,7 @@ fn threads_may_print_and_allocate_meanwhile() {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    mimalloc::print_options();
+                    print();
                     drop(vec![1_u8; 100_000]);
                 }
             });
@@ -106,12 +119,13 @@ fn a_hook_sees_each_piece() {
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     hooks::set_output(Output::Capture);
     taken();
-    mimalloc::print_options();
+    print();
     let (text, _) = taken();
     // SAFETY: `count` only adds to a static.
     unsafe { hooks::set_output_hook(count) };
     BYTES.store(0, Ordering::Relaxed);
-    mimalloc::print_options();
+    print();
     hooks::set_output(Output::Stderr);
-    assert_eq!(BYTES.load(Ordering::Relaxed), text.len());
+    let slack = if cfg!(mimalloc_other_version) { 10 } else { 0 };
+    assert!(BYTES.load(Ordering::Relaxed).abs_diff(text.len()) <= slack);
 }

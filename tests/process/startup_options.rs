@@ -11,9 +11,11 @@ use mimalloc::{MiB, MiMalloc};
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
+#[cfg(not(mimalloc_other_version))]
+mimalloc::startup_options! { arena_reserve = 64 * MiB }
+
 mimalloc::startup_options! {
     purge_delay = 7,
-    arena_reserve = 64 * MiB,
     // Read at startup only: an arena of this size is there in `main`.
     reserve_os_memory = 96 * MiB,
     show_errors = true,
@@ -21,7 +23,7 @@ mimalloc::startup_options! {
 }
 
 // More than one is fine, and so is an empty one.
-mimalloc::startup_options! { generic_collect = 5_000 }
+mimalloc::startup_options! { os_tag = 100 + 1 }
 mimalloc::startup_options! {}
 
 fn main() {
@@ -48,10 +50,12 @@ fn reserved() -> i64 {
 
 fn startup_options() -> i64 {
     assert_eq!(mimalloc::Option::PurgeDelay.get(), 7);
-    assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
+    if cfg!(not(mimalloc_other_version)) {
+        assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
+    }
     assert_eq!(mimalloc::Option::ReserveOsMemory.get_size(), 96 * MiB);
     assert_eq!(mimalloc::Option::MaxWarnings.get(), -1);
-    assert_eq!(mimalloc::Option::GenericCollect.get(), 5_000);
+    assert_eq!(mimalloc::Option::OsTag.get(), 101);
     assert!(mimalloc::Option::ShowErrors.is_enabled());
 
     // Without the options the first arena alone is 1 GiB.
@@ -95,7 +99,7 @@ fn environment_wins(reserved_before_main: i64) {
             .collect()
     };
     assert_eq!(child(&[])[..2], [7, 96]);
-    assert_eq!(child(&[("MIMALLOC_PURGE_DELAY", "0")])[..2], [0, 96]);
+    assert_eq!(child(&[("MIMALLOC_RESERVE_OS_MEMORY", "0")])[..2], [7, 0]);
     let big = child(&[("MIMALLOC_RESERVE_OS_MEMORY", "480M")]);
     assert_eq!(big[..2], [7, 480]);
     if cfg!(not(mimalloc_other_version)) {

@@ -175,7 +175,9 @@ impl Option {
     /// The environment variable that sets this option at startup, such as
     /// `MIMALLOC_PURGE_DELAY`.
     ///
-    /// Sizes are in bytes there and take the suffixes `K`, `M`, `G`, `T`.
+    /// Sizes are in bytes there and take the suffixes `K`, `M`, `G`, `T`. A system
+    /// library of another version may know the option, and so the variable, by
+    /// an older name.
     #[must_use]
     pub const fn env_name(self) -> &'static str {
         self.info().env_name

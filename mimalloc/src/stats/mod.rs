@@ -269,33 +269,6 @@ const fn bin_words(bin: usize) -> usize {
     }
 }
 
-/// Starts counting afresh.
-///
-/// v3 only hands the calling thread's numbers of the main heap over to the
-/// process; nothing is set to 0. v2 zeroes the numbers of the process and of the
-/// calling thread, including what is in use, so that `current` goes below 0
-/// later.
-#[doc(alias = "mi_stats_reset")]
-pub fn reset_stats() {
-    let _walking = lock::walking();
-    // SAFETY: any thread, any time; no heap is destroyed meanwhile.
-    unsafe { ffi::mi_stats_reset() };
-}
-
-/// Prints the statistics of the process as upstream words them, to standard
-/// error or where [`hooks::set_output`](crate::hooks::set_output) says.
-///
-/// For text of your own there is [`Stats`]'s `Display`.
-#[doc(alias = "mi_stats_print")]
-#[doc(alias = "mi_stats_print_out")]
-#[doc(alias = "mi_subproc_stats_print_out")]
-pub fn print_stats() {
-    let _walking = lock::walking();
-    // SAFETY: a null function stands for the default output; no heap is
-    // destroyed meanwhile.
-    unsafe { ffi::mi_stats_print_out(None, core::ptr::null_mut()) };
-}
-
 #[cfg(all(test, mimalloc_has_bin_size))]
 mod tests {
     use super::*;
