@@ -42,63 +42,39 @@ pub trait Subject {
 
 macro_rules! subject {
     ($(#[$doc:meta])* $name:ident, $api:ident) => {
+        subject!($(#[$doc])* $name, $api, [allocate, allocate_zeroed], [grow, grow_zeroed, shrink]);
+    };
+    (
+        $(#[$doc:meta])* $name:ident, $api:ident,
+        [$($allocate:ident),*], [$($resize:ident),*]
+    ) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<A>(pub A);
 
         impl<A: $api::alloc::Allocator> Subject for $name<A> {
-            fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
-                let block = self.0.allocate(layout).ok()?;
+            $(fn $allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
+                let block = self.0.$allocate(layout).ok()?;
                 assert_eq!(block.len(), layout.size());
                 Some(block.cast())
-            }
-
-            fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
-                let block = self.0.allocate_zeroed(layout).ok()?;
-                assert_eq!(block.len(), layout.size());
-                Some(block.cast())
-            }
+            })*
 
             unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
                 // SAFETY: the caller's promise is the trait's.
                 unsafe { self.0.deallocate(ptr, layout) }
             }
 
-            unsafe fn grow(
+            $(unsafe fn $resize(
                 &self,
                 ptr: NonNull<u8>,
                 old: Layout,
                 new: Layout,
             ) -> Option<NonNull<u8>> {
                 // SAFETY: the caller's promise is the trait's.
-                let block = unsafe { self.0.grow(ptr, old, new) }.ok()?;
+                let block = unsafe { self.0.$resize(ptr, old, new) }.ok()?;
                 assert_eq!(block.len(), new.size());
                 Some(block.cast())
-            }
-
-            unsafe fn grow_zeroed(
-                &self,
-                ptr: NonNull<u8>,
-                old: Layout,
-                new: Layout,
-            ) -> Option<NonNull<u8>> {
-                // SAFETY: the caller's promise is the trait's.
-                let block = unsafe { self.0.grow_zeroed(ptr, old, new) }.ok()?;
-                assert_eq!(block.len(), new.size());
-                Some(block.cast())
-            }
-
-            unsafe fn shrink(
-                &self,
-                ptr: NonNull<u8>,
-                old: Layout,
-                new: Layout,
-            ) -> Option<NonNull<u8>> {
-                // SAFETY: the caller's promise is the trait's.
-                let block = unsafe { self.0.shrink(ptr, old, new) }.ok()?;
-                assert_eq!(block.len(), new.size());
-                Some(block.cast())
-            }
+            })*
         }
     };
 }
