@@ -306,7 +306,8 @@ impl Heap {
         unsafe { crate::stats::heap_stats(self.as_raw()) }
     }
 
-    /// Whether `value` lies in a block of this heap.
+    /// Whether `value` lies in a block of this heap. A value of size zero, such
+    /// as an empty slice, lies nowhere.
     ///
     /// On engine v2 the search takes time in proportion to the heap's pages and
     /// sees the start of blocks only.
@@ -316,8 +317,10 @@ impl Heap {
     #[doc(alias = "mi_heap_contains")]
     #[doc(alias = "mi_heap_check_owned")]
     pub fn contains<T: ?Sized>(&self, value: &T) -> bool {
-        // SAFETY: a live value is not freed while it is borrowed.
-        unsafe { self.contains_ptr(core::ptr::from_ref(value).cast()) }
+        let ptr = core::ptr::from_ref(value).cast();
+        // Nothing keeps the place of a value without bytes from being freed.
+        // SAFETY: other values are not freed while they are borrowed.
+        size_of_val(value) != 0 && unsafe { self.contains_ptr(ptr) }
     }
 
     /// As [`contains`](Self::contains), for a pointer.
@@ -379,6 +382,8 @@ impl Heap {
     /// with `Heap::from_raw` for one.
     #[must_use]
     pub fn into_raw(self) -> *mut sys::mi_heap_t {
+        #[cfg(mimalloc_v3)]
+        LIVE.fetch_sub(1, Ordering::Relaxed);
         ManuallyDrop::new(self).raw.as_ptr()
     }
 
@@ -416,7 +421,7 @@ impl Heap {
     /// - No [`set_default`](Self::set_default) of this heap is in force.
     #[doc(alias = "mi_heap_delete")]
     pub unsafe fn delete_keeping_blocks(self) {
-        let raw = self.into_raw();
+        let raw = ManuallyDrop::new(self).raw.as_ptr();
         let _guard = lock::destroying();
         // SAFETY: the heap was owned and is used no more; the caller keeps
         // foreign frees away, the guard walks over all heaps.
