@@ -4,6 +4,7 @@ mod abi;
 mod allocator;
 mod arena;
 mod auto_traits;
+mod ecosystem;
 mod heap;
 mod link;
 mod option;

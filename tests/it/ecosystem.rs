@@ -1,0 +1,59 @@
+//! Other people's collections in our allocators.
+
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
+use mimalloc::{Heap, MiMalloc, SharedHeap};
+
+#[test]
+fn hashbrown_sets_and_tables() {
+    let heap = Heap::new().unwrap();
+    let hasher = DefaultHashBuilder::default();
+    let mut set = HashSet::with_hasher_in(hasher.clone(), &heap);
+    let mut other = HashSet::with_hasher_in(hasher, SharedHeap::new().unwrap());
+    let mut table = HashTable::new_in(MiMalloc);
+    for n in 0..5_000_u64 {
+        set.insert(n);
+        other.insert(n * 2);
+        table.insert_unique(n, n, |n| *n);
+    }
+    set.retain(|n| n % 5 == 0);
+    set.shrink_to_fit();
+    assert_eq!(set.len(), 1_000);
+    assert_eq!(other.clone().into_iter().max(), Some(9_998));
+    assert!(table.find(77, |n| *n == 77).is_some());
+    assert!(heap.contains(set.get(&5).unwrap()));
+    assert!(set.try_reserve(1 << 58).is_err());
+}
+
+/// smallvec 2 spills into our heaps.
+#[cfg(feature = "ecosystem")]
+#[test]
+fn smallvec() {
+    use smallvec::SmallVec;
+
+    let heap = Heap::new().unwrap();
+    let mut list: SmallVec<u32, 4, &Heap> = SmallVec::new_in(&heap);
+    list.extend(0..4);
+    assert!(!list.spilled() && !heap.contains::<[u32]>(&list));
+    list.extend(4..1_000);
+    assert!(list.spilled() && heap.contains::<[u32]>(&list));
+    list.truncate(100);
+    list.shrink_to_fit();
+    assert!(list.iter().copied().eq(0..100));
+    assert!(list.try_reserve(1 << 60).is_err());
+}
+
+/// A bump arena whose chunks come from our heaps.
+#[cfg(feature = "ecosystem")]
+#[test]
+fn blink_alloc() {
+    use blink_alloc::{Blink, BlinkAlloc};
+
+    let heap = Heap::new().unwrap();
+    let mut blink = Blink::new_in(BlinkAlloc::new_in(&heap));
+    for round in 0..10 {
+        let numbers: &mut [u64] = blink.copy_slice(&[round; 5_000]);
+        assert!(heap.contains(&*numbers));
+        assert_eq!(numbers[4_999], round);
+        blink.reset();
+    }
+}

@@ -1,0 +1,108 @@
+//! What a cdylib that contains mimalloc shows to its host. Alone because it
+//! runs cargo and loads the library, with a mimalloc of its own, into the process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Builds `exports_cdylib.rs`, as this test was built, and returns the library.
+fn build() -> PathBuf {
+    // …/<target dir>/<profile>/deps/<this program>
+    let program = std::env::current_exe().unwrap();
+    let profile = program.ancestors().nth(2).unwrap();
+    let target = profile.parent().unwrap();
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args([
+            "build",
+            "--quiet",
+            "--example",
+            "exports_cdylib",
+            "--target-dir",
+        ])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if cfg!(mimalloc_v2) {
+        cargo.args(["--features", "v2"]);
+    }
+    assert!(cargo.status().unwrap().success());
+    let name = format!(
+        "{}exports_cdylib{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    profile.join("examples").join(name)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_cdylib_keeps_mimalloc_to_itself() {
+    let library = build();
+    symbols(&library);
+    load(&library);
+}
+
+#[cfg(unix)]
+fn symbols(library: &Path) {
+    use std::io::Write;
+
+    let nm = if cfg!(target_vendor = "apple") {
+        vec!["-gU"]
+    } else {
+        vec!["-D", "--defined-only"]
+    };
+    let Ok(output) = Command::new("nm").args(nm).arg(library).output() else {
+        // Not by a macro, whose output the harness would hide.
+        let text = b"\nSKIPPED: no `nm`, so the exports were not looked at\n";
+        std::io::stderr().write_all(text).unwrap();
+        return;
+    };
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .map(|name| name.trim_start_matches('_'))
+        .collect();
+    assert!(names.contains(&"exports_sum"), "{names:?}");
+    for name in names {
+        assert!(!name.starts_with("mi_"), "exports {name}");
+        assert!(
+            !["malloc", "free", "realloc", "calloc"].contains(&name),
+            "exports {name}"
+        );
+    }
+}
+
+/// Two copies of mimalloc in one process, each with its own heaps.
+#[cfg(unix)]
+fn load(library: &Path) {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+
+    let path = CString::new(library.as_os_str().as_bytes()).unwrap();
+    // SAFETY: our own library, whose initialisers are mimalloc's.
+    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    assert!(!handle.is_null());
+    // SAFETY: just opened, and never closed.
+    let symbol = unsafe { libc::dlsym(handle, c"exports_sum".as_ptr()) };
+    assert!(!symbol.is_null());
+    // SAFETY: the type that the library gives this function.
+    let sum =
+        unsafe { core::mem::transmute::<*mut libc::c_void, extern "C" fn(u64) -> u64>(symbol) };
+    let heap = mimalloc::Heap::new().unwrap();
+    let mine = heap.alloc([1_u8; 100]).unwrap();
+    let threads: Vec<_> = (0..4)
+        .map(|_| std::thread::spawn(move || (0..100).map(|n| sum(n)).sum::<u64>()))
+        .collect();
+    for thread in threads {
+        assert_eq!(
+            thread.join().unwrap(),
+            (0..100).map(|n| n * (n + 1) / 2).sum()
+        );
+    }
+    assert_eq!(sum(1_000), 500_500);
+    assert!(mine.iter().all(|byte| *byte == 1));
+}

@@ -1,0 +1,105 @@
+//! A whole program on our global allocator: it does everything at once and ends
+//! while its threads still allocate. Without the harness, which would be part
+//! of the program; run over and over, as what goes wrong at the end of a
+//! process does so now and then.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+use mimalloc::{Heap, MiMalloc, SharedHeap, any_heap_contains};
+
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static NAMES: Vec<String> = (0..100).map(|n| format!("name {n}")).collect();
+}
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("child") {
+        everything();
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    for _ in 0..30 {
+        let mut child = Command::new(&program);
+        let output = child.arg("child").stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {text}{errors}", output.status);
+        assert_eq!(text, "done\n", "{errors}");
+        assert_eq!(errors, "");
+    }
+    println!("ok");
+}
+
+fn everything() {
+    // What the standard library allocates is ours.
+    let text = String::from("on the default heap");
+    assert!(any_heap_contains(text.as_str()));
+
+    let counts = Arc::new(Mutex::new(BTreeMap::new()));
+    let (give, take) = mpsc::channel::<Vec<u64>>();
+    let mut threads = Vec::new();
+    for n in 0..4_u64 {
+        let (give, counts) = (give.clone(), Arc::clone(&counts));
+        threads.push(thread::spawn(move || {
+            NAMES.with(|names| assert_eq!(names[42], "name 42"));
+            for round in 0..200 {
+                give.send((0..round).map(|k| k * n).collect()).unwrap();
+                *counts.lock().unwrap().entry(n).or_insert(0) += 1;
+            }
+            in_heaps(n);
+        }));
+    }
+    drop(give);
+    assert_eq!(
+        take.into_iter().map(|list| list.len()).sum::<usize>(),
+        4 * 199 * 100
+    );
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    assert!(counts.lock().unwrap().values().all(|count| *count == 200));
+
+    // These are at work when `main` returns.
+    for n in 0..4 {
+        thread::spawn(move || {
+            loop {
+                in_heaps(n);
+                drop(vec![0_u8; 300_000]);
+                ALLOCATED.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    while ALLOCATED.load(Ordering::Relaxed) < 20 {
+        thread::yield_now();
+    }
+    NAMES.with(|names| assert_eq!(names.len(), 100));
+    println!("done");
+}
+
+fn in_heaps(seed: u64) {
+    let heap = Heap::new().unwrap();
+    let mut squares = HashMap::with_hasher_in(DefaultHashBuilder::default(), &heap);
+    for n in 0..1_000 {
+        squares.insert(n, n * n + seed);
+    }
+    assert_eq!(squares[&999], 998_001 + seed);
+    drop(squares);
+    let kept = SharedHeap::from_heap(heap).unwrap();
+    let map: HashMap<u64, Box<u64>, _, _> =
+        HashMap::with_hasher_in(DefaultHashBuilder::default(), kept.clone());
+    drop((kept, map));
+    #[cfg(not(mimalloc_other_version))]
+    if seed == 0 {
+        assert!(mimalloc::Stats::get().is_ok());
+    }
+    mimalloc::collect(seed == 1);
+}

@@ -1,0 +1,52 @@
+//! As many heaps as engine v3 can have. Alone, because for its duration nobody
+//! else in the process could make one.
+
+#![cfg(mimalloc_v3)]
+
+use allocator_api2_02::boxed::Box as Box02;
+use mimalloc::{Heap, HeapError, MAX_HEAPS, SharedHeap};
+
+#[test]
+fn the_count_of_heaps_is_right() {
+    one_heap_too_many_is_an_error();
+    raw_heaps_are_not_counted_twice();
+}
+
+fn one_heap_too_many_is_an_error() {
+    for _ in 0..2 {
+        let mut heaps: Vec<Heap> = (0..MAX_HEAPS).map(|_| Heap::new().unwrap()).collect();
+        assert_eq!(Heap::new().unwrap_err(), HeapError::TooManyHeaps);
+        assert_eq!(Heap::scope(|_| ()), Err(HeapError::TooManyHeaps));
+        assert_eq!(SharedHeap::new().unwrap_err(), HeapError::TooManyHeaps);
+
+        // A reset makes the new heap first, and leaves the old one if it can't.
+        let last = heaps.last_mut().unwrap();
+        let kept: *const u64 = last.alloc(7).unwrap();
+        assert_eq!(last.reset(), Err(HeapError::TooManyHeaps));
+        // SAFETY: the heap is still there, and what is in it.
+        assert_eq!(unsafe { kept.read() }, 7);
+        assert_eq!(*Box02::new_in(8, &*last), 8);
+
+        // One gone, one more.
+        heaps.swap_remove(MAX_HEAPS / 2);
+        let one_more = Heap::new().unwrap();
+        assert_eq!(*Box02::new_in(9, &one_more), 9);
+        assert_eq!(Heap::new().unwrap_err(), HeapError::TooManyHeaps);
+    }
+}
+
+/// Heaps that leave and come back count once.
+fn raw_heaps_are_not_counted_twice() {
+    let mut heap = Heap::new().unwrap();
+    for _ in 0..MAX_HEAPS + 10 {
+        let raw = core::ptr::NonNull::new(heap.into_raw()).unwrap();
+        // SAFETY: just given up, and used by nobody else.
+        heap = unsafe { Heap::from_raw(raw) };
+    }
+    for _ in 0..10 {
+        let other = Heap::new().unwrap();
+        // SAFETY: nothing is in it, and it is nobody's default.
+        unsafe { other.delete_keeping_blocks() };
+    }
+    assert_eq!(Heap::scope(|_| 1), Ok(1));
+}

@@ -1,0 +1,149 @@
+//! A process without memory: everything that can fail says so, nothing ends the
+//! process. Alone and without the harness, because the limit is the process's
+//! and the harness would run into it too.
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("SKIPPED: this limits the address space, which is tried on Linux only");
+}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    linux::main();
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::sync::{Arc, Barrier};
+    use std::thread::{self, JoinHandle};
+
+    use allocator_api2_02::boxed::Box as Box02;
+    use allocator_api2_02::vec::Vec as Vec02;
+    use mimalloc::{Arena, Heap, HeapError, MiMalloc, SharedHeap};
+
+    #[global_allocator]
+    static GLOBAL: MiMalloc = MiMalloc;
+
+    const MIB: usize = 1 << 20;
+
+    /// Lets the address space grow by so many bytes more.
+    fn limit_to_now_and(more: usize) {
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = status.split(' ').next().unwrap().parse().unwrap();
+        // SAFETY: only asks.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap();
+        let limit = libc::rlimit {
+            rlim_cur: (pages * page + more) as libc::rlim_t,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: `limit` is read only.
+        let code = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+        assert_eq!(code, 0);
+    }
+
+    pub(crate) fn main() {
+        // Made while there is memory.
+        let heap = Heap::new().unwrap();
+        let shared = SharedHeap::new().unwrap();
+        let mut kept = Vec02::new_in(&heap);
+        kept.extend(0..10_000_u32);
+        let mut room = Vec::with_capacity(100_000);
+        let mut heaps = Vec::with_capacity(100_000);
+        let start = Arc::new(Barrier::new(2));
+        let thread = waiting_thread(&start, &shared);
+        limit_to_now_and(64 * MIB);
+
+        // Large blocks, then smaller ones, until there is nothing left.
+        let mut refused = 0;
+        for size in [8 * MIB, MIB, 64 << 10, 1_000] {
+            while room.len() < room.capacity() {
+                let mut block = Vec::<u8>::new();
+                if block.try_reserve_exact(size).is_err() {
+                    refused += 1;
+                    break;
+                }
+                room.push(block);
+            }
+        }
+        assert!(refused >= 3, "there was memory after all");
+        exhausted(&heap, &shared, &mut heaps);
+        start.wait();
+        thread.join().unwrap();
+        assert!(kept.try_reserve(32 * MIB).is_err());
+        assert!(kept.iter().copied().eq(0..10_000));
+
+        // And with memory again, all is well.
+        drop(room);
+        heaps.clear();
+        mimalloc::collect(true);
+        kept.try_reserve(MIB).unwrap();
+        assert!(kept.iter().copied().eq(0..10_000));
+        assert_eq!(*Box02::new_in(7, Heap::new().unwrap()), 7);
+        println!("ok");
+    }
+
+    fn exhausted(heap: &Heap, shared: &SharedHeap, heaps: &mut Vec<Heap>) {
+        // A heap is small: some may still be had, until none are.
+        let error = loop {
+            match Heap::new() {
+                Ok(heap) => heaps.push(heap),
+                Err(error) => break error,
+            }
+            if heaps.len() == 50_000 {
+                break HeapError::TooManyHeaps;
+            }
+        };
+        // Engine v2 makes them of blocks that the default heap holds in stock.
+        if cfg!(mimalloc_v3) {
+            assert_eq!(error, HeapError::OutOfMemory);
+        }
+        for heap in heaps.iter().step_by(100).chain([heap, &**shared]) {
+            refuses(heap);
+        }
+        assert!(heap.alloc_slice_with(16 * MIB, |_| 0_u8).is_err());
+        assert!(heap.strdup(c"text").is_ok() || heap.alloc([0_u8; 5]).is_err());
+        assert!(Arena::reserve(1 << 30).is_err());
+        #[cfg(not(mimalloc_other_version))]
+        assert!(mimalloc::Stats::get().is_ok());
+    }
+
+    /// A thread that has no part of the heap yet, and will not get one.
+    fn waiting_thread(start: &Arc<Barrier>, shared: &SharedHeap) -> JoinHandle<()> {
+        let start_of_thread = Arc::clone(start);
+        let start = Arc::clone(start);
+        #[cfg(mimalloc_v3)]
+        let shared = shared.clone();
+        #[cfg(mimalloc_v2)]
+        let _ = shared;
+        let thread = thread::spawn(move || {
+            // Upstream (3.6.1) takes a lock in a constant, and crashes, when the
+            // very first thing on a thread that fails is a heap other than the
+            // default one. So this thread has used the default heap before.
+            drop(std::hint::black_box(Box::new(1)));
+            start.wait();
+            start.wait();
+            #[cfg(mimalloc_v3)]
+            refuses(&shared);
+            assert!(Vec::<u8>::new().try_reserve(16 * MIB).is_err());
+        });
+        start_of_thread.wait();
+        thread
+    }
+
+    fn refuses(heap: &Heap) {
+        assert!(Vec02::<u8, _>::new_in(heap).try_reserve(16 * MIB).is_err());
+        assert!(
+            Vec02::<u8, _>::new_in(heap)
+                .try_reserve(usize::MAX / 4)
+                .is_err()
+        );
+        if let Ok(value) = heap.alloc(3_u64) {
+            *value += 1;
+        }
+        heap.with_local(|local| {
+            assert!(Vec02::<u8, _>::new_in(local).try_reserve(16 * MIB).is_err());
+            drop(Box02::try_new_in(1_u8, local));
+        });
+        heap.collect(true);
+    }
+}

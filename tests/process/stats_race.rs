@@ -1,0 +1,109 @@
+//! Heaps end on eight threads while three others read the statistics of all
+//! heaps. Alone, so that nothing else slows either side down: upstream crashes
+//! here within moments if the crate's lock does not keep the two apart.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use allocator_api2_02::vec::Vec as Vec02;
+use mimalloc::Heap;
+
+const READERS: usize = 3;
+const MAKERS: usize = 8;
+const ROUNDS: usize = 1_500;
+
+fn read_everything() {
+    #[cfg(not(mimalloc_other_version))]
+    {
+        let stats = mimalloc::Stats::get().unwrap();
+        assert!(stats.reserved.total >= 0);
+        let mut text = String::new();
+        mimalloc::write_stats_json(&mut text).unwrap();
+        assert!(text.starts_with('{'));
+    }
+    assert!(mimalloc::process_info().peak_rss > 0);
+}
+
+/// Engine v3: the readers have a part of each heap of their own, which is what
+/// a walk over all heaps touches, and what a heap takes with it.
+#[cfg(mimalloc_v3)]
+#[test]
+fn heaps_end_while_statistics_are_read() {
+    use mimalloc::SharedHeap;
+
+    fn make(readers: &[SyncSender<SharedHeap>], seed: usize) {
+        for round in 0..ROUNDS {
+            let heap = SharedHeap::new().unwrap();
+            let mut list = Vec02::new_in(&*heap);
+            list.extend(0..100 + seed + round % 7);
+            readers[(seed + round) % READERS]
+                .send(heap.clone())
+                .unwrap();
+            assert_eq!(list[99], 99);
+        }
+    }
+
+    fn read(heaps: &std::sync::mpsc::Receiver<SharedHeap>) {
+        // Twice: once while others can end heaps that this thread was in, once
+        // after it may have ended one itself.
+        while let Ok(heap) = heaps.recv() {
+            drop(Vec02::<u64, _>::with_capacity_in(50, &*heap));
+            #[cfg(not(mimalloc_other_version))]
+            assert!(heap.stats().is_ok());
+            drop(heap);
+            read_everything();
+        }
+    }
+
+    thread::scope(|scope| {
+        let mut to_readers = Vec::new();
+        for _ in 0..READERS {
+            let (give, take) = sync_channel(64);
+            to_readers.push(give);
+            scope.spawn(move || read(&take));
+        }
+        let makers: Vec<_> = (0..MAKERS)
+            .map(|seed| {
+                let readers = to_readers.clone();
+                scope.spawn(move || make(&readers, seed))
+            })
+            .collect();
+        drop(to_readers);
+        for maker in makers {
+            maker.join().unwrap();
+        }
+    });
+}
+
+/// The heaps of one owner each, made and ended where nobody else was in them.
+#[test]
+fn statistics_are_read_while_heaps_come_and_go() {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    read_everything();
+                }
+            });
+        }
+        let makers: Vec<_> = (0..MAKERS)
+            .map(|seed| {
+                scope.spawn(move || {
+                    for round in 0..ROUNDS / 2 {
+                        let mut heap = Heap::new().unwrap();
+                        let list: Vec02<usize, _> = Vec02::with_capacity_in(seed + round, &heap);
+                        drop(list);
+                        heap.reset().unwrap();
+                        assert_eq!(heap.capacity().blocks, 0);
+                    }
+                })
+            })
+            .collect();
+        for maker in makers {
+            maker.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}

@@ -1,0 +1,120 @@
+//! Heaps used by the destructors of thread-locals, on threads and on the main
+//! thread. Without the harness, whose tests never run on the main thread; the
+//! process runs itself again to see what comes after `main`.
+
+use std::cell::{Cell, RefCell};
+use std::process::{Command, exit};
+use std::thread;
+
+use allocator_api2_02::vec::Vec as Vec02;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use mimalloc::{Heap, MiMalloc, SharedHeap};
+
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+type Words = HashMap<u64, String, DefaultHashBuilder, SharedHeap>;
+
+thread_local! {
+    static HEAP: Heap = Heap::new().unwrap();
+    static SHARED: SharedHeap = SharedHeap::new().unwrap();
+    /// A collection that keeps its heap alive by itself.
+    static WORDS: RefCell<Words> = RefCell::new(HashMap::with_hasher_in(
+        DefaultHashBuilder::default(),
+        SharedHeap::new().unwrap(),
+    ));
+    static EARLY: UsesHeaps = const { UsesHeaps("early") };
+    static LATE: UsesHeaps = const { UsesHeaps("late") };
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Allocates wherever it still can when it is dropped.
+struct UsesHeaps(&'static str);
+
+impl Drop for UsesHeaps {
+    fn drop(&mut self) {
+        let seen = (
+            HEAP.try_with(work_in).is_ok(),
+            SHARED.try_with(|heap| work_in(heap)).is_ok(),
+            WORDS.try_with(fill).is_ok(),
+        );
+        // A fresh heap works in any case.
+        let heap = Heap::new().unwrap();
+        work_in(&heap);
+        drop(heap);
+        work_in(&SharedHeap::new().unwrap());
+        if thread::current().name() == Some("main") {
+            println!("{} destructor on main, with {seen:?}", self.0);
+        }
+    }
+}
+
+fn work_in(heap: &Heap) {
+    let mut list = Vec02::new_in(heap);
+    list.extend(0..10_000_u32);
+    check(list.iter().copied().eq(0..10_000));
+    core::mem::forget(list);
+    heap.with_local(|local| {
+        let mut list = Vec02::new_in(local);
+        list.extend(0..100_u8);
+        check(list[99] == 99);
+    });
+    heap.collect(false);
+}
+
+fn fill(words: &RefCell<Words>) {
+    let mut words = words.borrow_mut();
+    let start = words.len() as u64;
+    for n in start..start + 500 {
+        words.insert(n, n.to_string());
+    }
+    check(words.iter().all(|(n, text)| *text == n.to_string()));
+}
+
+/// As a panic in a destructor of a thread-local would end the process anyway.
+fn check(right: bool) {
+    if !right {
+        eprintln!("wrong contents");
+        exit(1);
+    }
+}
+
+/// Thread-locals are dropped in the order of their first use or its reverse,
+/// depending on the system: so one user comes first and one last.
+fn use_all() {
+    EARLY.with(|_| {});
+    HEAP.with(work_in);
+    SHARED.with(|heap| work_in(heap));
+    WORDS.with(fill);
+    LATE.with(|_| {});
+    DEPTH.set(DEPTH.get() + 1);
+}
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("child") {
+        use_all();
+        println!("end of main");
+        return;
+    }
+    for round in 0..100 {
+        let threads: Vec<_> = (0..4).map(|_| thread::spawn(use_all)).collect();
+        if round % 10 == 0 {
+            HEAP.with(work_in);
+        }
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    }
+
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).arg("child").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {text}{errors}", output.status);
+    // Not every system runs the destructors of the main thread.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for name in ["early", "late"] {
+        assert!(text.contains(name), "no {name} destructor: {text}");
+    }
+    println!("{text}ok");
+}
