@@ -197,14 +197,22 @@ impl Results {
 /// One timed run; for `start-up` several, timed from outside.
 fn time(plan: &Plan, workload: &Workload, subject: &Subject) -> Result<Cell> {
     let mut cell = Cell::default();
-    let whole = workload.group == "process";
-    for _ in 0..if whole { STARTS } else { 1 } {
+    let runs = match &*workload.group {
+        "process" => STARTS,
+        _ => 1,
+    };
+    for _ in 0..runs {
         let start = Instant::now();
         let output = command(plan, workload, &subject.program, &[&subject.program]).output()?;
         let outside = start.elapsed().as_nanos() as f64;
         let line = Line::of(&output, &subject.program)?;
         cell.checksum = line.checksum;
-        cell.samples.push(if whole { outside } else { line.time });
+        cell.samples.push(match &*workload.group {
+            "process" => outside,
+            "threads" => line.clock,
+            // One thread never waits: what the clock adds is other programs.
+            _ => line.cpu,
+        });
         cell.peaks.push(line.peak);
     }
     Ok(cell)
@@ -262,7 +270,8 @@ fn command<S: AsRef<std::ffi::OsStr>>(
 /// What a program prints about a workload.
 struct Line {
     checksum: String,
-    time: f64,
+    clock: f64,
+    cpu: f64,
     peak: f64,
 }
 
@@ -270,7 +279,7 @@ impl Line {
     fn of(output: &Output, program: &Path) -> Result<Self> {
         let text = String::from_utf8_lossy(&output.stdout);
         let words: Vec<&str> = text.split_whitespace().collect();
-        let [_, checksum, time, peak] = words[..] else {
+        let [_, checksum, clock, cpu, peak] = words[..] else {
             let error = String::from_utf8_lossy(&output.stderr);
             let last = error.lines().last().unwrap_or_default();
             bail!("{} ended with {}: {last}", program.display(), output.status);
@@ -283,7 +292,8 @@ impl Line {
         );
         Ok(Self {
             checksum: checksum.to_owned(),
-            time: time.parse()?,
+            clock: clock.parse()?,
+            cpu: cpu.parse()?,
             peak: peak.parse()?,
         })
     }

@@ -182,6 +182,7 @@ impl Report<'_> {
         let rows: Vec<Value> = (0..self.subjects.len()).map(|s| self.row_json(s)).collect();
         let value = json!({
             "machine": self.machine.json(),
+            // With one thread the nanoseconds are those on a processor.
             "quantity": if self.plan.instructions { "instructions" } else { "nanoseconds" },
             "rounds": if self.plan.instructions { 1 } else { self.plan.rounds },
             "scale": self.plan.scale,
