@@ -17,9 +17,9 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use allocator_api2_02::alloc::Allocator;
-use allocator_api2_02::boxed::Box as HeapBox;
-use allocator_api2_02::vec::Vec as HeapVec;
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box as HeapBox;
+use allocator_api2::vec::Vec as HeapVec;
 use mimalloc::{Heap, MiMalloc};
 
 #[global_allocator]

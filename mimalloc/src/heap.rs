@@ -38,7 +38,7 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 ///   matters more than that.
 ///
 /// ```
-/// use allocator_api2_02::vec::Vec;
+/// use allocator_api2::vec::Vec;
 /// use hashbrown::{DefaultHashBuilder, HashMap};
 /// use mimalloc::Heap;
 ///
@@ -58,7 +58,7 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 /// A collection can't outlive the heap that it borrows:
 ///
 /// ```compile_fail
-/// use allocator_api2_02::vec::Vec;
+/// use allocator_api2::vec::Vec;
 /// let numbers = {
 ///     let heap = mimalloc::Heap::new().unwrap();
 ///     Vec::<u8, _>::new_in(&heap)
@@ -131,7 +131,7 @@ impl Heap {
     /// panics. Works on every engine and platform.
     ///
     /// ```
-    /// use allocator_api2_02::vec::Vec;
+    /// use allocator_api2::vec::Vec;
     /// use mimalloc::Heap;
     ///
     /// let total = Heap::scope(|heap| {
@@ -224,7 +224,7 @@ impl Heap {
     /// on in it only through [`reset_in`](Self::reset_in).
     ///
     /// ```
-    /// use allocator_api2_02::boxed::Box;
+    /// use allocator_api2::boxed::Box;
     /// use mimalloc::Heap;
     ///
     /// let mut heap = Heap::new()?;
@@ -292,7 +292,7 @@ impl Heap {
     ///
     /// ```
     /// let heap = mimalloc::Heap::new()?;
-    /// let block = allocator_api2_02::boxed::Box::new_in([0_u8; 1000], &heap);
+    /// let block = allocator_api2::boxed::Box::new_in([0_u8; 1000], &heap);
     /// heap.collect(false);
     /// assert!(heap.stats()?.allocated.current >= 1000);
     /// # drop(block);

@@ -1,4 +1,4 @@
-//! mimalloc for Rust.
+#![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(mimalloc_nightly_compiler, feature(allocator_api))]
 #![no_std]
 
@@ -51,6 +51,24 @@ pub use crate::startup::{GiB, KiB, MiB};
 pub use crate::stats::{Bin, ChunkKind, StatCount, Stats, StatsError, write_stats_json};
 pub use crate::string::HeapCString;
 pub use crate::visit::{HeapArea, HeapBlock, HeapCapacity};
+
+pub mod docs {
+    //! Pages on whole subjects. There is no code in here.
+    pub mod threads {
+        #![doc = include_str!("../docs/threads.md")]
+    }
+    pub mod memory {
+        #![doc = include_str!("../docs/memory.md")]
+    }
+    pub mod choosing {
+        #![doc = include_str!("../docs/choosing.md")]
+    }
+}
+
+/// The README's examples are tests.
+#[cfg(all(doctest, mimalloc_owned_heaps))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[doc(hidden)]
 pub mod __startup {

@@ -21,7 +21,7 @@ use crate::raw::source::InTheap as Source;
 /// engine v2, where a heap belongs to one thread anyway, this is the heap.
 ///
 /// ```
-/// use allocator_api2_02::vec::Vec;
+/// use allocator_api2::vec::Vec;
 /// use mimalloc::Heap;
 ///
 /// let heap = Heap::new()?;

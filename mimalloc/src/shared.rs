@@ -35,7 +35,7 @@ const MAX_HANDLES: usize = isize::MAX as usize;
 /// | v2 | not leave the thread |
 ///
 /// ```
-/// use allocator_api2_02::vec::Vec;
+/// use allocator_api2::vec::Vec;
 /// use mimalloc::SharedHeap;
 ///
 /// fn build() -> Result<Vec<u32, SharedHeap>, mimalloc::HeapError> {

@@ -132,7 +132,7 @@ impl Heap {
     /// every 64 KiB at least (engine v3). Calls `mi_heap_visit_blocks`.
     ///
     /// ```
-    /// use allocator_api2_02::vec::Vec;
+    /// use allocator_api2::vec::Vec;
     /// use mimalloc::Heap;
     ///
     /// let mut heap = Heap::new()?;

@@ -192,6 +192,7 @@ fn steps() -> Vec<Step> {
             "test -p mimalloc-tests --features mimalloc/v2,mimalloc/valgrind heap::",
         )
         .needs(Need::Valgrind),
+        cargo("machine code", "xtask codegen"),
         cargo("benchmarks build", "bench --no-run -p mimalloc"),
         cargo("corpus", "run --release --example corpus -- --json README.md mimalloc/src"),
         cargo("package", "xtask package"),

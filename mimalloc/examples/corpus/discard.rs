@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io;
 use std::time::Instant;
 
-use allocator_api2_02::vec::Vec as HeapVec;
+use allocator_api2::vec::Vec as HeapVec;
 use mimalloc::{Heap, Local};
 use serde::Serialize;
 

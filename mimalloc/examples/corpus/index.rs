@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 use core::mem;
 
-use allocator_api2_02::vec::Vec as HeapVec;
+use allocator_api2::vec::Vec as HeapVec;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use mimalloc::Heap;
 use serde::Serialize;
@@ -65,7 +65,7 @@ impl<'heap> Index<'heap> {
     /// Adds a file. Files come in the order of their numbers.
     pub(crate) fn add<A>(&mut self, file: usize, counts: &Counts<A>)
     where
-        A: allocator_api2_02::alloc::Allocator + Copy,
+        A: allocator_api2::alloc::Allocator + Copy,
     {
         for (word, lines) in counts.iter() {
             if let Some(entry) = self.words.get_mut(word) {

@@ -1,8 +1,8 @@
 //! The words of a text, and how often each occurs in one file.
 
-use allocator_api2_02::alloc::Allocator;
-use allocator_api2_02::boxed::Box;
-use allocator_api2_02::vec::Vec as HeapVec;
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec as HeapVec;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::Serialize;
 

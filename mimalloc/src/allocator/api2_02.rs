@@ -14,14 +14,17 @@ use crate::{Heap, Local, MiMalloc, SharedHeap};
 mod implementations {
     use super::*;
 
-    impl_allocator!(allocator_api2_02::alloc;; MiMalloc);
-    impl_allocator!(allocator_api2_02::alloc;; Heap);
-    impl_allocator!(allocator_api2_02::alloc;; SharedHeap);
-    impl_allocator!(allocator_api2_02::alloc; 'a; Local<'a>);
+    impl_allocator!(allocator_api2::alloc;; MiMalloc);
+    impl_allocator!(allocator_api2::alloc;; Heap);
+    impl_allocator!(allocator_api2::alloc;; SharedHeap);
+    impl_allocator!(allocator_api2::alloc; 'a; Local<'a>);
 }
 
 #[cfg(feature = "nightly")]
-#[allow(unreachable_pub, reason = "what stands for a public type must look like one")]
+#[allow(
+    unreachable_pub,
+    reason = "what stands for a public type must look like one"
+)]
 mod implementations {
     use super::*;
     use crate::raw::source;
@@ -61,15 +64,15 @@ mod implementations {
 
         const _: () = {
             #[allow(unused_imports, reason = "for the one name, if it is there")]
-            use allocator_api2_02::alloc::*;
+            use allocator_api2::alloc::*;
 
             #[allow(deprecated, reason = "the old name is what tells the modes apart")]
             type Modes = LayoutErr;
 
-            impl_allocator!(allocator_api2_02::alloc;; <Modes as Pick>::Of<MiMalloc, 0>);
-            impl_allocator!(allocator_api2_02::alloc;; <Modes as Pick>::Of<Heap, 1>);
-            impl_allocator!(allocator_api2_02::alloc;; <Modes as Pick>::Of<SharedHeap, 2>);
-            impl_allocator!(allocator_api2_02::alloc; 'a; <Modes as Pick>::Of<Local<'a>, 3>);
+            impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<MiMalloc, 0>);
+            impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<Heap, 1>);
+            impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<SharedHeap, 2>);
+            impl_allocator!(allocator_api2::alloc; 'a; <Modes as Pick>::Of<Local<'a>, 3>);
         };
     };
 }

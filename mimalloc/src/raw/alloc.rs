@@ -24,7 +24,9 @@ use mimalloc_sys as sys;
 
 #[cfg(mimalloc_sized_free)]
 use super::layout::is_small_free;
-use super::layout::{KEEP_ALIGN_MAX, WORD, is_likely_natural, is_plain, is_small};
+use super::layout::{
+    KEEP_ALIGN_MAX, WORD, is_likely_natural, is_likely_natural_large, is_plain, is_small,
+};
 use super::source::Source;
 
 /// From here on a zeroed growth that moves takes fresh zeroed memory from the
@@ -110,11 +112,22 @@ unsafe fn natural<S: Source, const ZERO: bool>(source: S, size: usize, align: us
     }
 }
 
+/// Over-aligned larger blocks.
+///
 /// # Safety
 ///
-/// `source` is usable, `align` is a power of two.
+/// `size != 0`, `align` is a power of two, `source` is usable.
 #[inline(never)]
 unsafe fn over_aligned<S: Source>(source: S, size: usize, align: usize) -> *mut u8 {
+    if is_likely_natural_large(size, align) {
+        // SAFETY: the source is usable.
+        let block = unsafe { source.malloc(size) };
+        if block.addr() & (align - 1) == 0 {
+            return block.cast();
+        }
+        // SAFETY: the block is live and nobody else has seen it.
+        unsafe { sys::mi_free(block) };
+    }
     // SAFETY: the source is usable.
     unsafe { source.malloc_aligned(size, align) }.cast()
 }

@@ -44,6 +44,19 @@ pub(crate) const fn is_likely_natural(size: usize, align: usize) -> bool {
     !cfg!(mimalloc_padding) && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
 }
 
+/// As [`is_likely_natural`] for larger blocks: powers of two up to an OS page,
+/// and whole pages while several of them share a mimalloc page of the smallest
+/// kind. Beyond that engine v3 shifts blocks on purpose.
+#[inline(always)]
+pub(crate) const fn is_likely_natural_large(size: usize, align: usize) -> bool {
+    const PAGE: usize = 4096;
+    const SMALL_PAGE_MAX: usize = 8192;
+    cfg!(all(mimalloc_v3, not(mimalloc_padding)))
+        && size & (align - 1) == 0
+        && (size <= PAGE && size.is_power_of_two()
+            || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
+}
+
 /// Largest old alignment with which a block may stay in place when its
 /// alignment changes: a block with a stricter one may point into a larger
 /// page, which the new layout would then free as a small block.
@@ -65,6 +78,33 @@ mod tests {
                     assert!(align > WORD);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn larger_natural_blocks_are_few() {
+        for (size, align) in [
+            (2048, 2048),
+            (2048, 64),
+            (4096, 4096),
+            (8192, 4096),
+            (8192, 32),
+        ] {
+            let expected = cfg!(all(mimalloc_v3, not(mimalloc_padding)));
+            assert_eq!(
+                is_likely_natural_large(size, align),
+                expected,
+                "{size} {align}"
+            );
+        }
+        for (size, align) in [
+            (3072, 1024),
+            (8192, 8192),
+            (12_288, 4096),
+            (2049, 1),
+            (100, 4096),
+        ] {
+            assert!(!is_likely_natural_large(size, align), "{size} {align}");
         }
     }
 

@@ -1,0 +1,137 @@
+//! `cargo xtask codegen`: reads the release machine code of requests whose
+//! layout is constant, and fails on any test or branch that is left in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::files;
+
+/// What the requests' names start with.
+const PREFIX: &str = "codegen_";
+
+/// How many there are: seven kinds for six types.
+const REQUESTS: usize = 42;
+
+/// Runs the command.
+pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
+    if let Some(arg) = args.next()? {
+        return Err(arg.unexpected().into());
+    }
+    let target = files::root().join("target/codegen");
+    let line = "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
+    let status = Command::new("cargo")
+        .args(line.split(' '))
+        .env("CARGO_TARGET_DIR", &target)
+        .env_remove("RUSTFLAGS")
+        .current_dir(files::root())
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("`cargo {line}` failed");
+    }
+    let dir = target.join("release/examples");
+    let mut assembly = String::new();
+    for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "s") {
+            assembly.push_str(&files::read(&path)?);
+        }
+    }
+    let functions = functions(&assembly);
+    let requests = functions.len() + aliases(&assembly);
+    if requests != REQUESTS {
+        bail!("{requests} of {REQUESTS} requests are in the machine code");
+    }
+    let mut bad = 0;
+    for (name, body) in &functions {
+        for instruction in body.iter().filter(|instruction| decides(instruction)) {
+            println!("{name}: {instruction}");
+            bad += 1;
+        }
+    }
+    if bad != 0 {
+        bail!("{bad} instructions decide at run time what is known at compile time");
+    }
+    let longest = functions.values().map(Vec::len).max().unwrap_or(0);
+    println!(
+        "{REQUESTS} requests of constant layout, none decides anything; at most {longest} \
+         instructions"
+    );
+    Ok(())
+}
+
+/// The instructions of each request.
+fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut current: Option<String> = None;
+    for line in assembly.lines() {
+        let text = line.trim();
+        if let Some(label) = text.strip_suffix(':') {
+            // Local labels begin with a dot; Mach-O adds an underscore.
+            let label = label.trim_start_matches('_');
+            if label.starts_with(PREFIX) {
+                found.insert(label.to_owned(), Vec::new());
+                current = Some(label.to_owned());
+            } else if !label.starts_with(['.', 'L']) {
+                current = None;
+            }
+            continue;
+        }
+        if text.starts_with(".cfi_endproc") || text.starts_with(".size") {
+            current = None;
+        }
+        if text.is_empty() || text.starts_with(['.', '#', '/', ';']) {
+            continue;
+        }
+        if let Some(name) = &current {
+            if let Some(body) = found.get_mut(name) {
+                body.push(text.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The requests that came out the same as another and share its body.
+fn aliases(assembly: &str) -> usize {
+    let names = assembly.lines().filter_map(|line| {
+        let line = line.trim();
+        let line = line.strip_prefix(".set").unwrap_or(line).trim();
+        line.split_once(['=', ',']).map(|(name, _)| name.trim())
+    });
+    names.filter(|name| name.trim_start_matches('_').starts_with(PREFIX)).count()
+}
+
+/// Whether an instruction compares, or jumps on a condition. x86 and Arm.
+fn decides(instruction: &str) -> bool {
+    let word = instruction.split_whitespace().next().unwrap_or_default();
+    let x86 = (word.starts_with('j') && !word.starts_with("jmp"))
+        || word.starts_with("cmp")
+        || word.starts_with("test")
+        || word.starts_with("set")
+        || word.starts_with("cmov");
+    let arm = word.starts_with("b.")
+        || ["cbz", "cbnz", "tbz", "tbnz", "csel", "cset", "ccmp", "subs", "tst"].contains(&word);
+    x86 || arm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_are_seen() {
+        let assembly = "codegen_alloc_word:\n\t.cfi_startproc\n\tmovl\t$1, %edi\n\tcmpq\t$9, %rsi\n\
+                        \tjb\t.LBB0_2\n.LBB0_2:\n\tjmpq\t*mi_wmalloc_small@GOTPCREL(%rip)\n\
+                        .Lfunc_end0:\n\t.size\tcodegen_alloc_word, .Lfunc_end0\nother:\n\tje\t.L\n";
+        let functions = functions(assembly);
+        let body = &functions["codegen_alloc_word"];
+        assert_eq!(body.len(), 4);
+        assert_eq!(aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"), 2);
+        let deciding: Vec<_> = body.iter().filter(|instruction| decides(instruction)).collect();
+        assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
+    }
+}
