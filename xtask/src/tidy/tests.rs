@@ -7,6 +7,10 @@ const NONE: [&str; 0] = [];
 #[test]
 fn files_begin_with_a_comment_and_lines_end_in_ink() {
     assert_eq!(text_file("a.rs", "//! A.\n\nfn a() {}\n"), NONE);
+    assert_eq!(
+        text_file("a.rs", "#![doc = include_str!(\"a.md\")]\n"),
+        NONE
+    );
     assert_eq!(text_file("x/src/bindings/v3.rs", "// Generated \n"), NONE);
     assert_eq!(text_file("a.md", "text\n"), NONE);
     assert!(text_file("a.rs", "fn a() {}\n")[0].starts_with("a.rs: begin"));
