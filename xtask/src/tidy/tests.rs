@@ -66,3 +66,15 @@ fn licences_are_known_in_each_part() {
         assert!(!is_known(bad), "{bad}");
     }
 }
+
+#[test]
+fn only_the_packages_of_others_need_a_licence() {
+    let metadata = serde_json::json!({ "packages": [
+        { "name": "ours", "source": null, "license": null },
+        { "name": "theirs", "source": "registry+x", "license": null },
+        { "name": "free", "source": "registry+x", "license": "MIT" },
+    ]});
+    let found = licences(&metadata);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("\"theirs\": is under null"));
+}
