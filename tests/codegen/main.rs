@@ -1,6 +1,8 @@
 //! Requests of constant layout, for `cargo xtask codegen` to read as machine
 //! code: each must be free of tests on size and alignment.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 

@@ -175,7 +175,8 @@ fn deleting_keeps_the_blocks() {
     let layout = Layout::new::<[u64; 8]>();
     let blocks: Vec<*mut u64> = (0..5_000_u64)
         .map(|n| {
-            let block = Box02::into_raw(Box02::new_in([n; 8], &heap)).cast::<u64>();
+            let block =
+                core::ptr::from_mut(Box02::leak(Box02::new_in([n; 8], &heap))).cast::<u64>();
             assert!(!block.is_null());
             block
         })

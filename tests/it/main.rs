@@ -1,5 +1,7 @@
 //! Tests of the safe layer and the bindings, a module a type.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 mod abi;
 mod allocator;
 mod arena;

@@ -1,6 +1,7 @@
 //! As many heaps as engine v3 can have. Alone, because for its duration nobody
 //! else in the process could make one.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg(mimalloc_v3)]
 
 use allocator_api2_02::boxed::Box as Box02;

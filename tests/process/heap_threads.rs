@@ -2,6 +2,8 @@
 //! a heap right after both. Alone, because it wants all processors and ends
 //! thousands of threads.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::mpsc;

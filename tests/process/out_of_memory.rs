@@ -2,6 +2,8 @@
 //! process. Alone and without the harness, because the limit is the process's
 //! and the harness would run into it too.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 #[cfg(not(target_os = "linux"))]
 fn main() {
     eprintln!("SKIPPED: this limits the address space, which is tried on Linux only");

@@ -2,8 +2,9 @@
 //! heaps. Alone, so that nothing else slows either side down: upstream crashes
 //! here within moments if the crate's lock does not keep the two apart.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use allocator_api2_02::vec::Vec as Vec02;
@@ -11,7 +12,7 @@ use mimalloc::Heap;
 
 const READERS: usize = 3;
 const MAKERS: usize = 8;
-const ROUNDS: usize = 1_500;
+const ROUNDS: usize = 400;
 
 fn read_everything() {
     #[cfg(not(mimalloc_other_version))]
@@ -30,6 +31,8 @@ fn read_everything() {
 #[cfg(mimalloc_v3)]
 #[test]
 fn heaps_end_while_statistics_are_read() {
+    use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+
     use mimalloc::SharedHeap;
 
     fn make(readers: &[SyncSender<SharedHeap>], seed: usize) {
@@ -37,22 +40,28 @@ fn heaps_end_while_statistics_are_read() {
             let heap = SharedHeap::new().unwrap();
             let mut list = Vec02::new_in(&*heap);
             list.extend(0..100 + seed + round % 7);
-            readers[(seed + round) % READERS]
-                .send(heap.clone())
-                .unwrap();
+            for reader in readers {
+                reader.send(heap.clone()).unwrap();
+            }
+            // Each reader has been in it: from now on they only read statistics.
+            while heap.handle_count() > 1 {
+                thread::yield_now();
+            }
             assert_eq!(list[99], 99);
         }
     }
 
-    fn read(heaps: &std::sync::mpsc::Receiver<SharedHeap>) {
-        // Twice: once while others can end heaps that this thread was in, once
-        // after it may have ended one itself.
-        while let Ok(heap) = heaps.recv() {
-            drop(Vec02::<u64, _>::with_capacity_in(50, &*heap));
-            #[cfg(not(mimalloc_other_version))]
-            assert!(heap.stats().is_ok());
-            drop(heap);
-            read_everything();
+    fn read(heaps: &Receiver<SharedHeap>) {
+        loop {
+            match heaps.try_recv() {
+                Ok(heap) => {
+                    drop(Vec02::<u64, _>::with_capacity_in(50, &*heap));
+                    #[cfg(not(mimalloc_other_version))]
+                    assert!(heap.stats().is_ok());
+                }
+                Err(TryRecvError::Empty) => read_everything(),
+                Err(TryRecvError::Disconnected) => return,
+            }
         }
     }
 
@@ -91,7 +100,7 @@ fn statistics_are_read_while_heaps_come_and_go() {
         let makers: Vec<_> = (0..MAKERS)
             .map(|seed| {
                 scope.spawn(move || {
-                    for round in 0..ROUNDS / 2 {
+                    for round in 0..ROUNDS {
                         let mut heap = Heap::new().unwrap();
                         let list: Vec02<usize, _> = Vec02::with_capacity_in(seed + round, &heap);
                         drop(list);

@@ -2,6 +2,8 @@
 //! thread. Without the harness, whose tests never run on the main thread; the
 //! process runs itself again to see what comes after `main`.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 use std::cell::{Cell, RefCell};
 use std::process::{Command, exit};
 use std::thread;

@@ -1,6 +1,8 @@
 //! What the tests share: a model of an allocator that any of ours is held
 //! against.
 
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
 mod model;
 mod subject;
 
