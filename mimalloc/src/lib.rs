@@ -11,6 +11,8 @@ mod allocator;
 mod arena;
 mod error;
 mod global;
+#[cfg(all(mimalloc_guarded, mimalloc_vendored))]
+mod guarded;
 mod heap;
 pub mod hooks;
 mod local;
@@ -82,4 +84,36 @@ pub fn collect(force: bool) {
     let _collecting = hooks::collecting(force);
     // SAFETY: may be called at any time, on any thread.
     unsafe { ffi::mi_collect(force) }
+}
+
+/// As [`collect(true)`](collect), and leaves the current thread at most about
+/// `target` bytes, with 0 for what `Option::TargetSegmentsPerThread` says. What
+/// is over goes to whichever thread needs it. Engine v2 only.
+#[cfg(all(mimalloc_v2, mimalloc_vendored))]
+#[doc(alias = "mi_collect_reduce")]
+pub fn collect_reduce(target: usize) {
+    let _collecting = hooks::collecting(true);
+    // SAFETY: may be called at any time, on any thread.
+    unsafe { ffi::mi_collect_reduce(target) }
+}
+
+/// The size of the block that mimalloc would give for `size` bytes: a hint for
+/// sizing buffers that grow anyway.
+///
+/// Not a promise. Builds with padding or guard pages keep some of it to
+/// themselves, so never take it for the length of a block.
+///
+/// Calls `mi_good_size`.
+///
+/// ```
+/// assert!(mimalloc::good_size(1000) >= 1000);
+/// ```
+#[must_use]
+#[doc(alias = "mi_good_size")]
+#[doc(alias = "mi_malloc_good_size")]
+pub fn good_size(size: usize) -> usize {
+    // SAFETY: arithmetic only.
+    let good = unsafe { ffi::mi_good_size(size) };
+    // Old versions overflow close to the largest sizes.
+    good.max(size)
 }

@@ -192,8 +192,9 @@ fn steps() -> Vec<Step> {
             "test -p mimalloc-tests --features mimalloc/v2,mimalloc/valgrind heap::",
         )
         .needs(Need::Valgrind),
+        cargo("guard pages", "test -p mimalloc --lib --features guarded"),
         cargo("machine code", "xtask codegen"),
-        cargo("benchmarks build", "bench --no-run -p mimalloc"),
+        cargo("benchmarks build", "bench --no-run -p mimalloc-benches"),
         cargo("corpus", "run --release --example corpus -- --json README.md mimalloc/src"),
         cargo("package", "xtask package"),
         cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
