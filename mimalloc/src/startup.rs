@@ -56,7 +56,8 @@ pub const GiB: usize = 1 << 30;
 /// then, the rest works.
 ///
 /// It works in crates of edition 2021 and 2024, with Rust 1.85 or later, and
-/// under `#![forbid(unsafe_code)]`.
+/// under `#![forbid(unsafe_code)]`. (That lint does not look into macros of other
+/// crates: it does not see the word `unsafe` here either.)
 ///
 /// # Platform-specific behaviour
 ///
@@ -95,9 +96,9 @@ macro_rules! startup_options {
     (@entry $name:ident, $value:expr) => {
         $crate::__startup::Setting::new(stringify!($name), $value as i64)
     };
-    (@unsafe $name:ident, $value:expr) => {
+    (@unsafe $unsafe:tt $name:ident, $value:expr) => {
         // SAFETY: the user of the macro wrote `unsafe` and answers for it.
-        unsafe { $crate::__startup::Setting::new_unchecked(stringify!($name), $value as i64) }
+        $unsafe { $crate::__startup::Setting::new_unchecked(stringify!($name), $value as i64) }
     };
     (@list [$($done:expr),*]) => {
         const _: () = {
@@ -109,15 +110,19 @@ macro_rules! startup_options {
             $crate::__startup_hook!(SETTINGS);
         };
     };
-    (@list [$($done:expr),*] unsafe $name:ident = $value:expr $(, $($rest:tt)*)?) => {
-        $crate::startup_options! {
-            @list [$($done,)* $crate::startup_options!(@unsafe $name, $value)] $($($rest)*)?
-        }
-    };
     (@list [$($done:expr),*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::startup_options! {
             @list [$($done,)* $crate::startup_options!(@entry $name, $value)] $($($rest)*)?
         }
+    };
+    (@list [$($done:expr),*] $unsafe:tt $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::startup_options! {
+            @list [$($done,)* $crate::startup_options!(@unsafe $unsafe $name, $value)]
+            $($($rest)*)?
+        }
+    };
+    (@list $($unknown:tt)*) => {
+        ::core::compile_error!("write `name = value, other_name = value`");
     };
     ($($settings:tt)*) => {
         $crate::startup_options! { @list [] $($settings)* }
