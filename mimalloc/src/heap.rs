@@ -467,6 +467,8 @@ impl Heap {
 
 /// Counts a heap in and makes it.
 fn counted(make: impl FnOnce() -> *mut sys::mi_heap_t) -> Result<Heap, HeapError> {
+    #[cfg(mimalloc_v2)]
+    crate::option::keep_segments_apart();
     #[cfg(mimalloc_v3)]
     if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
         LIVE.fetch_sub(1, Ordering::Relaxed);

@@ -333,3 +333,41 @@ mod v3 {
         });
     }
 }
+
+/// What threads that ended left behind is no part of a heap, however much memory
+/// that heap takes: it would be freed with it.
+#[test]
+fn a_heap_takes_no_blocks_of_others_with_it() {
+    use mimalloc::MiMalloc;
+
+    const SIZE: usize = 8 << 20;
+    let kept: Vec<_> = (1..=4_u8)
+        .map(|n| {
+            let leave = move || {
+                let mut list = Vec02::with_capacity_in(SIZE, MiMalloc);
+                list.resize(SIZE, n);
+                (list, Box02::new_in([n; 200], MiMalloc))
+            };
+            std::thread::spawn(leave).join().unwrap()
+        })
+        .collect();
+    let heap = Heap::new().unwrap();
+    for n in 0..600_usize {
+        heap.alloc_slice_with(300_000, |_| n as u8).unwrap();
+    }
+    for (list, block) in &kept {
+        assert!(!heap.contains(list.as_slice()) && !heap.contains(&**block));
+    }
+    drop(heap);
+    let fill: Vec<_> = (0..8)
+        .map(|_| Vec02::<u8, _>::with_capacity_in(SIZE, MiMalloc))
+        .map(|mut list| {
+            list.resize(SIZE, 0xee);
+            list
+        })
+        .collect();
+    for (n, (list, block)) in (1..).zip(&kept) {
+        assert!(list.iter().all(|&byte| byte == n) && **block == [n; 200]);
+    }
+    assert_eq!(fill.len(), 8);
+}

@@ -60,7 +60,8 @@ macro_rules! options {
         /// Any value of any option is safe, but for two: `DestroyOnExit`, which
         /// frees blocks that other threads still use, and
         /// `UnsafeGuardedPrecise` (`GuardedPrecise` on v2), which gives up
-        /// alignment. The setters refuse these with an error;
+        /// alignment. On v2 there is a third, `MaxSegmentReclaim`, which would
+        /// put blocks of other threads into a [`Heap`](crate::Heap). The setters refuse these with an error;
         /// [`set_unchecked`](Self::set_unchecked) sets them.
         ///
         /// # Examples
@@ -214,7 +215,10 @@ impl Option {
         #[cfg(mimalloc_v3)]
         return matches!(self, Self::DestroyOnExit | Self::UnsafeGuardedPrecise);
         #[cfg(mimalloc_v2)]
-        return matches!(self, Self::DestroyOnExit | Self::GuardedPrecise);
+        return matches!(
+            self,
+            Self::DestroyOnExit | Self::GuardedPrecise | Self::MaxSegmentReclaim
+        );
     }
 
     /// Whether the linked library has this option. Always true for the vendored
@@ -390,6 +394,8 @@ impl Option {
     /// - For `unsafe_guarded_precise` (`guarded_precise` on v2) other than 0: in
     ///   a build with guard pages, each block allocated while it is set has a
     ///   size that is a multiple of its alignment.
+    /// - For `max_segment_reclaim` on v2 other than 0: no
+    ///   [`Heap`](crate::Heap) is made before or after, by anyone.
     /// - For any other option there is nothing to promise.
     ///
     /// # Errors
@@ -467,6 +473,26 @@ pub fn print_options() {
     // SAFETY: reads the options and writes to the output handler; any thread,
     // any time.
     unsafe { ffi::mi_options_print() };
+}
+
+/// Keeps blocks of threads that have ended out of heaps that are made from now
+/// on.
+///
+/// When a heap needs memory, engine v2 takes over what such threads left, with
+/// their live blocks, into that very heap, although heaps that can be destroyed
+/// are marked not to; destroying the heap would free those blocks. This option
+/// is the one way to stop it. Threads then get such memory back when they free
+/// a block in it.
+#[cfg(mimalloc_v2)]
+pub(crate) fn keep_segments_apart() {
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.load(Ordering::Acquire) {
+        // SAFETY: 0 is the value that there is nothing to promise for.
+        let _ = unsafe { Option::MaxSegmentReclaim.set_unchecked(0) };
+        DONE.store(true, Ordering::Release);
+    }
 }
 
 /// `value` as C's `long`, if it fits.

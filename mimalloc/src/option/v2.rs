@@ -122,7 +122,9 @@ options! {
         "MIMALLOC_MAX_WARNINGS", Count, Startup,
         default "32", former [];
     /// How many of the segments that ended threads left are taken over at a
-    /// time.
+    /// time. **Not safe** other than 0, which the first [`Heap`](crate::Heap)
+    /// sets: a heap would take over live blocks of others, and free them when it
+    /// is dropped.
     MaxSegmentReclaim = mi_option_max_segment_reclaim,
         "mi_option_max_segment_reclaim",
         "MIMALLOC_MAX_SEGMENT_RECLAIM", Percent, Live,
