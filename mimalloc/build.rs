@@ -66,6 +66,8 @@ fn main() {
         "mimalloc_vendored",
         "mimalloc_padding",
         "mimalloc_hardened",
+        "mimalloc_guard_pages",
+        "mimalloc_guarded",
         "mimalloc_profile",
         "mimalloc_foreign_options",
         "mimalloc_owned_heaps",
@@ -96,9 +98,17 @@ fn main() {
     if link_fact("PADDING") == "1" || secure >= 3 || debug >= 1 || guarded {
         set("mimalloc_padding");
     }
+    if guarded {
+        set("mimalloc_guarded");
+    }
     // Builds in which upstream aborts on errors that it survives in release.
     if secure >= 1 || debug >= 1 {
         set("mimalloc_hardened");
+    }
+    // Builds that protect parts of each mimalloc page, for which memory that
+    // can't be protected is of no use.
+    if !v2 && secure >= 5 {
+        set("mimalloc_guard_pages");
     }
     if !v2 && link_fact("PROFILE") != "0" {
         set("mimalloc_profile");

@@ -29,7 +29,7 @@ pub use self::options::{ArenaOptions, Foreign};
 /// and nothing else in the process notices:
 ///
 /// ```
-/// use allocator_api2_02::vec::Vec;
+/// use allocator_api2::vec::Vec;
 /// use mimalloc::Arena;
 ///
 /// let arena = Arena::reserve(64 << 20)?;
@@ -107,8 +107,9 @@ impl Arena {
     /// # Errors
     ///
     /// [`ArenaError::NoPages`] for none, [`ArenaError::NoHugePages`] and
-    /// [`ArenaError::TimedOut`] when none could be had, and
-    /// [`ArenaError::TableFull`].
+    /// [`ArenaError::TimedOut`] when none could be had,
+    /// [`ArenaError::TableFull`], and [`ArenaError::Pinned`] in builds with the
+    /// feature `secure-5`.
     #[doc(alias = "mi_reserve_huge_os_pages_at_ex")]
     #[doc(alias = "mi_reserve_huge_os_pages_at")]
     pub fn reserve_huge_at(

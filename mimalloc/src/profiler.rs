@@ -11,6 +11,9 @@ use mimalloc_sys as sys;
 use crate::heap::Heap;
 use crate::raw::lock;
 
+#[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
+mod complete;
+
 /// mimalloc's own heap profiler: takes the call stack of about one allocation
 /// in every so many bytes, and writes profiles for `pprof`.
 ///
@@ -39,6 +42,9 @@ use crate::raw::lock;
 ///   `pprof -http=: target/release/server /tmp/server.0001.pb`, on the machine
 ///   that wrote it, and build the program with `debug = "line-tables-only"` or
 ///   more.
+/// - The values are those of the samples, not scaled up to all allocations.
+///   Bytes are counted when a mimalloc page, 64 KiB for small blocks, is used
+///   up: rates below that give few more samples.
 /// - A thread takes up the profiler with its next slow allocation, of which
 ///   there is one in a thousand or so. The starting thread does at once.
 /// - Stacks are taken where the C library or the compiler's unwinder can: on
@@ -48,11 +54,13 @@ use crate::raw::lock;
 ///
 /// A profiler is never freed: sampled blocks refer to it for as long as they
 /// live. Each takes some 200 KiB, so make one, not one an hour. Engine v3 only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 #[doc(alias = "mi_profiler_t")]
 pub struct Profiler {
     /// A pprof profiler, never deleted.
     raw: NonNull<sys::mi_profiler_t>,
+    #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
+    files: Option<&'static complete::Files>,
 }
 
 // SAFETY: upstream calls all of a profiler's functions on any thread; it is
@@ -125,7 +133,8 @@ impl ProfilerOptions {
     /// whole seconds, one at least.
     pub fn snapshot_every(mut self, interval: Duration) -> Self {
         // A day is the most that C's own options take.
-        self.every_seconds = usize::try_from(interval.as_secs().clamp(1, 24 * 60 * 60)).unwrap_or(1);
+        self.every_seconds =
+            usize::try_from(interval.as_secs().clamp(1, 24 * 60 * 60)).unwrap_or(1);
         self
     }
 
@@ -186,7 +195,17 @@ impl ProfilerOptions {
         };
         // INVARIANT: just made, and nothing of this crate deletes profilers.
         let raw = NonNull::new(raw).ok_or(ProfilerError::OutOfMemory)?;
-        Ok(Profiler { raw })
+        #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
+        let files = (!self.text).then(|| {
+            let base = std::os::unix::ffi::OsStrExt::from_bytes(base);
+            let base = std::ffi::OsStr::to_os_string(base);
+            &*std::boxed::Box::leak(std::boxed::Box::new(complete::Files::new(base)))
+        });
+        Ok(Profiler {
+            raw,
+            #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
+            files,
+        })
     }
 }
 
@@ -271,11 +290,20 @@ impl Profiler {
     /// when it can't be made, when memory is short, or when a snapshot is under
     /// way on another thread.
     ///
+    /// On Linux upstream leaves something out that `pprof` needs to find the
+    /// names of a position-independent program, as Rust's are. With the feature
+    /// `std` this adds it, to this profile and to those written by themselves
+    /// before; without, link the program with `-C relocation-model=static`.
+    ///
     /// Calls `mi_profiler_snapshot`.
     #[doc(alias = "mi_profiler_snapshot")]
     pub fn snapshot(self) {
         // SAFETY: never deleted; may be called on any thread.
         unsafe { sys::mi_profiler_snapshot(self.raw.as_ptr()) };
+        #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
+        if let Some(files) = self.files {
+            files.complete();
+        }
     }
 }
 

@@ -1,31 +1,44 @@
 //! Walks over a heap, and what it holds.
 
-use core::ops::ControlFlow;
-use std::collections::HashSet;
+use core::ops::{ControlFlow, Range};
 
 use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::{Heap, MiMalloc};
 
-fn block_addresses(heap: &mut Heap) -> HashSet<usize> {
-    let mut found = HashSet::new();
+/// The blocks of a heap, as address ranges in order.
+fn blocks(heap: &mut Heap) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
     let all: ControlFlow<()> = heap.visit_blocks(|area, block| {
         assert!(block.size <= area.full_block_size && block.size >= 1);
         let offset = block.address - area.address;
         assert_eq!(offset % area.full_block_size, 0);
         assert!(offset < area.committed && area.committed <= area.reserved);
-        assert!(found.insert(block.address), "a block seen twice");
+        found.push(block.address..block.address + block.size);
         ControlFlow::Continue(())
     });
     assert!(all.is_continue());
+    found.sort_by_key(|block| block.start);
+    assert!(found.is_sorted_by(|left, right| left.end <= right.start));
     found
+}
+
+/// Checks that the heap has one block for each of the addresses. Guarded blocks
+/// start before them.
+fn assert_blocks(heap: &mut Heap, mut expected: Vec<usize>) {
+    expected.sort_unstable();
+    let found = blocks(heap);
+    assert_eq!(found.len(), expected.len());
+    for (block, address) in found.iter().zip(expected) {
+        assert!(block.contains(&address), "{address:#x} not in {block:x?}");
+    }
 }
 
 #[test]
 fn each_block_is_seen_once() {
     let mut heap = Heap::new().unwrap();
-    assert!(block_addresses(&mut heap).is_empty());
-    let mut expected = HashSet::new();
+    assert!(blocks(&mut heap).is_empty());
+    let mut expected = Vec::new();
     for n in 0..3_000_usize {
         let size = [8, 100, 5_000, 70_000][n % 4];
         let block = heap.alloc_slice_with(size, |_| 0_u8).unwrap();
@@ -33,11 +46,11 @@ fn each_block_is_seen_once() {
             let freed = Box02::new_in([0_u8; 24], &heap);
             drop(freed);
         }
-        expected.insert(block.as_ptr().addr());
+        expected.push(block.as_ptr().addr());
     }
-    assert_eq!(block_addresses(&mut heap), expected);
+    assert_blocks(&mut heap, expected);
     heap.reset().unwrap();
-    assert!(block_addresses(&mut heap).is_empty());
+    assert!(blocks(&mut heap).is_empty());
 }
 
 /// The blocks of threads that ended, that live, and those freed by others.
@@ -45,7 +58,7 @@ fn each_block_is_seen_once() {
 #[test]
 fn blocks_of_all_threads_are_seen() {
     let mut heap = Heap::new().unwrap();
-    let expected: HashSet<usize> = std::thread::scope(|scope| {
+    let expected: Vec<usize> = std::thread::scope(|scope| {
         let (to_main, from_threads) = std::sync::mpsc::channel();
         for _ in 0..3 {
             let (heap, to_main) = (&heap, to_main.clone());
@@ -62,7 +75,7 @@ fn blocks_of_all_threads_are_seen() {
         drop(to_main);
         from_threads.iter().map(|(kept, _freed)| kept).collect()
     });
-    assert_eq!(block_addresses(&mut heap), expected);
+    assert_blocks(&mut heap, expected);
     assert_eq!(heap.capacity().blocks, 6_000);
 }
 
@@ -84,7 +97,7 @@ fn breaking_ends_the_walk_with_a_value() {
     assert!(matches!(outcome, ControlFlow::Break(block) if block.size >= 32));
     assert_eq!(seen, 10);
     let first = heap.visit_areas(|area| ControlFlow::Break(area.used));
-    assert_eq!(first, ControlFlow::Break(100));
+    assert!(matches!(first, ControlFlow::Break(1..=100)));
 }
 
 /// A panic gets through, and leaves no lock of the heap behind.
@@ -144,7 +157,8 @@ fn a_shared_walk_sees_live_collections() {
     };
     // SAFETY: nobody uses the heap meanwhile.
     assert!(unsafe { heap.visit_blocks_shared(visit) }.is_continue());
-    assert_eq!(seen, [list.as_ptr().addr()]);
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0] <= list.as_ptr().addr());
 }
 
 #[test]
@@ -159,10 +173,7 @@ fn capacity_adds_up() {
     }
     let capacity = heap.capacity();
     assert_eq!(capacity.blocks, 2_000);
-    assert!(
-        capacity.used >= asked && capacity.used <= 2 * asked,
-        "{capacity:?}"
-    );
+    assert!(capacity.used >= asked, "{capacity:?}");
     assert!(capacity.committed >= capacity.used, "{capacity:?}");
     assert!(capacity.reserved >= capacity.committed, "{capacity:?}");
 }

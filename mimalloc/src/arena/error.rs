@@ -31,6 +31,9 @@ pub enum ArenaError {
     /// Not one huge page was had in the time given. Told apart from
     /// [`NoHugePages`](Self::NoHugePages) with the feature `std` only.
     TimedOut,
+    /// Builds with the feature `secure-5` protect parts of all memory, which is
+    /// not possible in memory of this kind. Engine v3 only.
+    Pinned,
 }
 
 impl fmt::Display for ArenaError {
@@ -62,6 +65,10 @@ impl fmt::Display for ArenaError {
             Self::TimedOut => {
                 f.write_str("no huge page was had in the time given; allow more time")
             }
+            Self::Pinned => f.write_str(
+                "secure level 5 protects pages, which huge pages and pinned memory don't allow; \
+                 build at a lower level, or reserve an arena of plain memory",
+            ),
         }
     }
 }

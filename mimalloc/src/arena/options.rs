@@ -59,7 +59,8 @@ impl ArenaOptions {
     }
 
     /// Whether to use large pages (2 MiB on x86-64) if the system has some
-    /// left. They are always committed, and never given back.
+    /// left. They are always committed, and never given back. Builds with the
+    /// feature `secure-5` have no use for them, and this is ignored.
     pub fn allow_large_pages(mut self, allow: bool) -> Self {
         self.large_pages = allow;
         self
@@ -90,13 +91,14 @@ impl ArenaOptions {
     #[doc(alias = "mi_reserve_os_memory_ex")]
     pub fn reserve(self, size: usize) -> Result<Arena, ArenaError> {
         check_size(size)?;
+        init_thread();
         let mut id = NONE;
         // SAFETY: `id` may be written; the rest may be anything.
         let code = unsafe {
             sys::mi_reserve_os_memory_ex(
                 size,
                 self.commit,
-                self.large_pages,
+                self.large_pages && !cfg!(mimalloc_guard_pages),
                 self.exclusive,
                 &raw mut id,
             )
@@ -121,7 +123,8 @@ impl ArenaOptions {
     ///
     /// [`ArenaError::TooSmall`] and [`ArenaError::Misaligned`] when there is
     /// too little of it, [`ArenaError::TableFull`] when there are too many
-    /// arenas, else [`ArenaError::OutOfMemory`].
+    /// arenas, [`ArenaError::Pinned`] in builds with the feature `secure-5`,
+    /// else [`ArenaError::OutOfMemory`].
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         let len = memory.len();
         let start = NonNull::from(memory).cast::<u8>();
@@ -159,8 +162,12 @@ impl ArenaOptions {
         len: usize,
         foreign: Foreign,
     ) -> Result<Arena, ArenaError> {
+        if foreign.pinned && cfg!(mimalloc_guard_pages) {
+            return Err(ArenaError::Pinned);
+        }
         check_size(len)?;
         check_range(start, len)?;
+        init_thread();
         let mut id = NONE;
         // SAFETY: the caller hands the memory over for good, as described.
         let done = unsafe {
@@ -198,10 +205,14 @@ pub(super) fn huge(
         // C calls that a success, without an arena.
         return Err(ArenaError::NoPages);
     }
+    if cfg!(mimalloc_guard_pages) {
+        return Err(ArenaError::Pinned);
+    }
     // 0 is no limit for C.
     let millis = timeout.map_or(0, |timeout| {
         usize::try_from(timeout.as_millis()).map_or(usize::MAX, |millis| millis.max(1))
     });
+    init_thread();
     #[cfg(feature = "std")]
     let started = std::time::Instant::now();
     if reserve(millis) == 0 {
@@ -215,6 +226,14 @@ pub(super) fn huge(
         return Err(ArenaError::TimedOut);
     }
     Err(ArenaError::NoHugePages)
+}
+
+/// Engine v2 takes random numbers for addresses from the thread's heap, and
+/// crashes when the thread has not allocated yet: what it finds instead is
+/// constant.
+fn init_thread() {
+    // SAFETY: may be called at any time, and any number of times.
+    unsafe { sys::mi_thread_init() };
 }
 
 /// The C form of a NUMA node.

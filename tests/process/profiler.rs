@@ -1,0 +1,111 @@
+//! The pprof profiler of a whole program.
+
+#[cfg(all(mimalloc_v3, target_os = "linux", target_env = "gnu"))]
+mod pprof;
+
+#[cfg(not(all(mimalloc_v3, target_os = "linux", target_env = "gnu")))]
+fn main() {}
+
+#[cfg(all(mimalloc_v3, target_os = "linux", target_env = "gnu"))]
+use profiled::main;
+
+#[cfg(all(mimalloc_v3, target_os = "linux", target_env = "gnu"))]
+mod profiled {
+    use std::path::{Path, PathBuf};
+
+    use mimalloc::{Heap, MiMalloc, Profiler, ProfilerError, ProfilerOptions};
+
+    use crate::pprof::Profile;
+
+    #[global_allocator]
+    static GLOBAL: MiMalloc = MiMalloc;
+
+    #[inline(never)]
+    fn keep_many_boxes() -> Vec<Box<[u64; 8]>> {
+        let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
+        // More to do, so that the call above is no jump.
+        std::hint::black_box(boxes)
+    }
+
+    #[inline(never)]
+    fn build_strings_and_drop_them() -> usize {
+        (0..20_000)
+            .map(|n| std::hint::black_box("x".repeat(n % 2_000)).len())
+            .sum()
+    }
+
+    pub(super) fn main() {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("profiler-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        bases_that_cannot_be(&folder);
+        the_whole_process(&folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    fn bases_that_cannot_be(folder: &Path) {
+        let long = folder.join("x".repeat(ProfilerOptions::MAX_BASE_LEN));
+        for base in [Path::new(""), Path::new("a\0b"), long.as_path()] {
+            let made = Profiler::options().create(base);
+            assert_eq!(made.unwrap_err(), ProfilerError::InvalidBase);
+        }
+    }
+
+    fn the_whole_process(folder: &Path) {
+        // An extension is part of the name.
+        let base = folder.join("whole.process");
+        let profiler = Profiler::options().sample_rate(1024).create(&base).unwrap();
+        let second = Profiler::options().create(folder.join("second")).unwrap();
+        profiler.attach().unwrap();
+        assert_eq!(profiler.attach(), Err(ProfilerError::Attached));
+        assert_eq!(second.attach(), Err(ProfilerError::Attached));
+        let heap = Heap::new().unwrap();
+        assert_eq!(second.attach_heap(&heap), Err(ProfilerError::Attached));
+        assert!(
+            ProfilerError::Attached
+                .to_string()
+                .contains("MIMALLOC_PROFILE")
+        );
+
+        assert!(!profiler.start());
+        assert!(profiler.start());
+        let kept = keep_many_boxes();
+        assert!(build_strings_and_drop_them() > 0);
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                std::thread::spawn(|| (keep_many_boxes().len(), build_strings_and_drop_them()))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        profiler.snapshot();
+        drop(kept);
+        profiler.snapshot();
+        assert!(profiler.stop());
+        assert!(!profiler.stop());
+
+        let first = Profile::read(&folder.join("whole.process.0001.pb"));
+        assert_eq!(
+            first.types,
+            [
+                "alloc_objects",
+                "alloc_bytes",
+                "inuse_objects",
+                "inuse_bytes"
+            ]
+        );
+        assert_eq!(first.raw.period, 1024);
+        let (boxes, strings) = ("keep_many_boxes", "build_strings_and_drop_them");
+        let [objects, bytes, in_use, in_use_bytes] = first.of(boxes);
+        assert!(objects > 20 && bytes >= 64 * objects, "{objects} {bytes}");
+        assert!(in_use > 0 && in_use <= objects && in_use_bytes <= bytes);
+        let [objects, bytes, in_use, _] = first.of(strings);
+        assert!(objects > 20 && bytes > 100 * objects, "{objects} {bytes}");
+        assert!(in_use < objects / 10, "{in_use} of {objects}");
+
+        let after = Profile::read(&folder.join("whole.process.0002.pb"));
+        let [objects, _, in_use, _] = after.of(boxes);
+        assert!(in_use < objects / 10, "{in_use} of {objects} are left");
+    }
+}
