@@ -54,7 +54,7 @@ pub use self::options::{ArenaOptions, Foreign};
 ///
 /// | | engine v3 | engine v2 |
 /// |---|---|---|
-/// | smallest size | [`min_size`](Self::min_size), 32 MiB | 1 byte |
+/// | smallest size | `min_size`, 32 MiB | 1 byte |
 /// | sizes are rounded | down to a multiple of 32 MiB | up to a multiple of 32 MiB |
 /// | arenas at most | 160 | 132 |
 /// | in it, alignment at most | 64 KiB | 32 MiB |

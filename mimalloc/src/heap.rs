@@ -31,6 +31,9 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 ///   those blocks were dropped. Collections borrow the heap (`Vec::new_in(&heap)`)
 ///   or own it (`Vec::new_in(heap)`), so none can be left by then; a collection
 ///   that was [forgotten](core::mem::forget) loses its memory, as it asked for.
+///   With a system library before 2.1.8 (no `mi_heap_new_ex`) dropping frees
+///   nothing: forgotten blocks are leaked, as there a heap may have taken over
+///   live blocks of other threads.
 /// - **Threads**: on engine v3 a heap is `Send` and `Sync`; any thread may
 ///   allocate in it. On engine v2 it belongs to the thread that made it.
 /// - A heap costs some microseconds and, once used, some 160 to 250 KiB on
@@ -69,7 +72,7 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 /// # Invariants
 ///
 /// `raw` is a live heap that this value owns, unless it is behind the reference
-/// that [`Heap::main`] returns. On engine v2 it belongs to the current thread.
+/// that `Heap::main` returns. On engine v2 it belongs to the current thread.
 #[repr(transparent)]
 #[doc(alias = "mi_heap_t")]
 pub struct Heap {
@@ -488,10 +491,20 @@ fn counted(make: impl FnOnce() -> *mut sys::mi_heap_t) -> Result<Heap, HeapError
 impl Drop for Heap {
     fn drop(&mut self) {
         let _guard = lock::destroying();
+        #[cfg(any(mimalloc_v3, mimalloc_has_heap_new_ex))]
         // SAFETY: the heap is owned; nothing borrows it any more, so no thread
         // is inside, and no block of it is used again. The guard keeps walks
         // over all heaps away.
-        unsafe { sys::mi_heap_destroy(self.as_raw()) };
+        unsafe {
+            sys::mi_heap_destroy(self.as_raw());
+        }
+        // In versions this old nothing keeps live blocks of ended threads out of
+        // a heap (see `option::keep_segments_apart`): they must stay.
+        #[cfg(not(any(mimalloc_v3, mimalloc_has_heap_new_ex)))]
+        // SAFETY: as above; it is this thread's.
+        unsafe {
+            sys::mi_heap_delete(self.as_raw());
+        }
         #[cfg(mimalloc_v3)]
         LIVE.fetch_sub(1, Ordering::Relaxed);
     }

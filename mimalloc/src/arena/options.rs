@@ -113,7 +113,7 @@ impl ArenaOptions {
     /// leaked box, a mapping that is never undone.
     ///
     /// mimalloc will only read and write it. What comes before the first
-    /// [`Arena::min_alignment`] and after the last multiple of 32 MiB is left
+    /// `Arena::min_alignment` and after the last multiple of 32 MiB is left
     /// unused; with engine v3's usual 256 MiB that takes either luck or a
     /// generous size. [`capacity`](Arena::capacity) tells what is left.
     ///
