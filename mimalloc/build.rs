@@ -1,7 +1,7 @@
 //! Turns what `mimalloc-sys` found and built into cfgs of this crate.
 
+use core::fmt::Write as _;
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -107,7 +107,10 @@ fn main() {
     }
     // Builds that protect parts of each mimalloc page, for which memory that
     // can't be protected is of no use.
-    if !v2 && secure >= 5 {
+    let guard_pages = secure >= if v2 { 1 } else { 5 };
+    // Old versions of v2 refuse such memory for the first segment of a thread.
+    let old = v2 && link_fact("MISSING").contains("mi_heap_new_ex");
+    if guard_pages || old {
         set("mimalloc_guard_pages");
     }
     if !v2 && link_fact("PROFILE") != "0" {

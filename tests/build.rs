@@ -10,6 +10,10 @@ fn main() {
     let engine = env::var("DEP_MIMALLOC_ENGINE").expect("mimalloc-sys tells the engine");
     println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_other_version)");
     println!("cargo::rustc-cfg=mimalloc_{engine}");
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_guarded)");
+    if dep("GUARDED") == "1" {
+        println!("cargo::rustc-cfg=mimalloc_guarded");
+    }
     // A link, so that a package of these tests has the files; or what it links
     // to, where git made no links.
     let bindings = ["bindings", "../mimalloc-sys/src/bindings"]

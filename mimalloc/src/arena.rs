@@ -57,6 +57,7 @@ pub use self::options::{ArenaOptions, Foreign};
 /// | smallest size | `min_size`, 32 MiB | 1 byte |
 /// | sizes are rounded | down to a multiple of 32 MiB | up to a multiple of 32 MiB |
 /// | arenas at most | 160 | 132 |
+/// | memory [of your own](ArenaOptions::from_static) | not with `secure-5` | not with any `secure` feature |
 /// | in it, alignment at most | 64 KiB | 32 MiB |
 ///
 /// mimalloc itself takes arenas from the same table as it grows.
@@ -108,8 +109,8 @@ impl Arena {
     ///
     /// [`ArenaError::NoPages`] for none, [`ArenaError::NoHugePages`] and
     /// [`ArenaError::TimedOut`] when none could be had,
-    /// [`ArenaError::TableFull`], and [`ArenaError::Pinned`] in builds with the
-    /// feature `secure-5`.
+    /// [`ArenaError::TableFull`], and [`ArenaError::Pinned`] in builds that
+    /// can't use such pages.
     #[doc(alias = "mi_reserve_huge_os_pages_at_ex")]
     #[doc(alias = "mi_reserve_huge_os_pages_at")]
     pub fn reserve_huge_at(

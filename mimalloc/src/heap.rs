@@ -31,9 +31,10 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 ///   those blocks were dropped. Collections borrow the heap (`Vec::new_in(&heap)`)
 ///   or own it (`Vec::new_in(heap)`), so none can be left by then; a collection
 ///   that was [forgotten](core::mem::forget) loses its memory, as it asked for.
-///   With a system library before 2.1.8 (no `mi_heap_new_ex`) dropping frees
-///   nothing: forgotten blocks are leaked, as there a heap may have taken over
-///   live blocks of other threads.
+///   On engine v2, with the feature `guarded` or a system library without
+///   `mi_heap_new_ex` (2.1.7, 2.0), dropping frees nothing: forgotten blocks are
+///   leaked. In such a library a heap may have taken over live blocks of other
+///   threads.
 /// - **Threads**: on engine v3 a heap is `Send` and `Sync`; any thread may
 ///   allocate in it. On engine v2 it belongs to the thread that made it.
 /// - A heap costs some microseconds and, once used, some 160 to 250 KiB on

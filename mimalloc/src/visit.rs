@@ -65,6 +65,9 @@ impl Heap {
     /// that has used this heap to end, and should leave creating and dropping
     /// heaps for later.
     ///
+    /// With a system library of 2.1.7 or before there may be blocks among them
+    /// that ended threads left; see [`Heap`].
+    ///
     /// Calls `mi_heap_visit_blocks`.
     ///
     /// ```

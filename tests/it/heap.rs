@@ -184,8 +184,10 @@ fn deleting_keeps_the_blocks() {
     // SAFETY: no other thread knows the blocks; the heap is nobody's default.
     unsafe { heap.delete_keeping_blocks() };
     for (n, block) in (0..).zip(blocks) {
-        // SAFETY: deleting the heap kept its blocks.
-        assert_eq!(unsafe { block.add(7).read() }, n);
+        // SAFETY: deleting the heap kept its blocks, and this one has 8 words.
+        let last = unsafe { block.add(7) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { last.read() }, n);
         // SAFETY: live, and any block of mimalloc may be freed here.
         unsafe { mimalloc::MiMalloc.dealloc(block.cast(), layout) };
     }
@@ -355,6 +357,8 @@ fn a_heap_takes_no_blocks_of_others_with_it() {
     for n in 0..600_usize {
         heap.alloc_slice_with(300_000, |_| n as u8).unwrap();
     }
+    // In old versions such blocks do get into the heap, and must survive it.
+    #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
     for (list, block) in &kept {
         assert!(!heap.contains(list.as_slice()) && !heap.contains(&**block));
     }

@@ -34,6 +34,8 @@ fn assert_blocks(heap: &mut Heap, mut expected: Vec<usize>) {
     }
 }
 
+// Old versions let blocks of ended threads get into a heap.
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 #[test]
 fn each_block_is_seen_once() {
     let mut heap = Heap::new().unwrap();
@@ -161,6 +163,8 @@ fn a_shared_walk_sees_live_collections() {
     assert!(seen[0] <= list.as_ptr().addr());
 }
 
+// Old versions let blocks of ended threads get into a heap.
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 #[test]
 fn capacity_adds_up() {
     let mut heap = Heap::new().unwrap();

@@ -31,8 +31,9 @@ pub enum ArenaError {
     /// Not one huge page was had in the time given. Told apart from
     /// [`NoHugePages`](Self::NoHugePages) with the feature `std` only.
     TimedOut,
-    /// Builds with the feature `secure-5` protect parts of all memory, which is
-    /// not possible in memory of this kind. Engine v3 only.
+    /// Builds with the feature `secure-5`, on engine v2 with any of the `secure`
+    /// features, protect parts of all memory, which is not possible in memory of
+    /// this kind. System libraries of 2.1.7 and before can't use it either.
     Pinned,
 }
 
@@ -66,8 +67,8 @@ impl fmt::Display for ArenaError {
                 f.write_str("no huge page was had in the time given; allow more time")
             }
             Self::Pinned => f.write_str(
-                "secure level 5 protects pages, which huge pages and pinned memory don't allow; \
-                 build at a lower level, or reserve an arena of plain memory",
+                "this build can't use huge pages or pinned memory, mostly as it protects pages; \
+                 build at a lower level of secure, or reserve an arena of plain memory",
             ),
         }
     }

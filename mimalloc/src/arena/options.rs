@@ -59,8 +59,8 @@ impl ArenaOptions {
     }
 
     /// Whether to use large pages (2 MiB on x86-64) if the system has some
-    /// left. They are always committed, and never given back. Builds with the
-    /// feature `secure-5` have no use for them, and this is ignored.
+    /// left. They are always committed, and never given back. Ignored in builds
+    /// that have no use for them: see [`ArenaError::Pinned`].
     pub fn allow_large_pages(mut self, allow: bool) -> Self {
         self.large_pages = allow;
         self
@@ -123,7 +123,7 @@ impl ArenaOptions {
     ///
     /// [`ArenaError::TooSmall`] and [`ArenaError::Misaligned`] when there is
     /// too little of it, [`ArenaError::TableFull`] when there are too many
-    /// arenas, [`ArenaError::Pinned`] in builds with the feature `secure-5`,
+    /// arenas, [`ArenaError::Pinned`] in builds that can't use such memory,
     /// else [`ArenaError::OutOfMemory`].
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         let len = memory.len();
