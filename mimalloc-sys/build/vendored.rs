@@ -78,7 +78,7 @@ pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
         .include(source.join("src"))
         .warnings(false)
         // The allocator is a tool, not the program under development.
-        .opt_level(2);
+        .opt_level(3);
     define(&mut cc, settings, &platform);
     language(&mut cc, &platform);
     arch(&mut cc, &platform)?;

@@ -11,6 +11,7 @@
 //!
 //! [mimalloc]: https://github.com/microsoft/mimalloc
 #![no_std]
+#![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Generated code: names are C's, and so are the docs (there are none: upstream

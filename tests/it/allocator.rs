@@ -7,7 +7,9 @@ use mimalloc_tests::{Api02, Api04, Limits, Model, Subject, Whole};
 
 /// More seeds, for a long run: `MIMALLOC_TEST_SEEDS=1000`.
 fn seeds() -> impl Iterator<Item = u64> {
-    let count = std::env::var("MIMALLOC_TEST_SEEDS").ok().and_then(|text| text.parse().ok());
+    let count = std::env::var("MIMALLOC_TEST_SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     1..=count.unwrap_or(3)
 }
 
@@ -65,22 +67,41 @@ fn local() {
 fn abandoned_sequences() {
     for seed in seeds() {
         let heap = Heap::new().unwrap();
-        let limits = Limits { steps: 0, ..Limits::default() };
+        let limits = Limits {
+            steps: 0,
+            ..Limits::default()
+        };
         let mut model = Model::new(seed, limits);
         for _ in 0..1_000 {
             model.step(&Api02(&heap));
         }
-        let mut other = Model::new(seed + 1_000, Limits { steps: 500, ..Limits::default() });
+        let mut other = Model::new(
+            seed + 1_000,
+            Limits {
+                steps: 500,
+                ..Limits::default()
+            },
+        );
         other.run(&Api02(MiMalloc));
         drop(heap);
-        other = Model::new(seed + 2_000, Limits { steps: 500, ..Limits::default() });
+        other = Model::new(
+            seed + 2_000,
+            Limits {
+                steps: 500,
+                ..Limits::default()
+            },
+        );
         other.run(&Api02(MiMalloc));
     }
 }
 
 /// Blocks made on one thread, resized and freed on another.
 fn hand_over(subject: &(impl Subject + Sync)) {
-    let limits = Limits { size: 256 << 10, live: 8 << 20, ..Limits::default() };
+    let limits = Limits {
+        size: 256 << 10,
+        live: 8 << 20,
+        ..Limits::default()
+    };
     let models: Vec<Model> = std::thread::scope(|scope| {
         let makers = (0..2_u64).map(|n| {
             scope.spawn(move || {
@@ -92,7 +113,10 @@ fn hand_over(subject: &(impl Subject + Sync)) {
             })
         });
         let makers: Vec<_> = makers.collect();
-        makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        makers
+            .into_iter()
+            .map(|maker| maker.join().unwrap())
+            .collect()
     });
     std::thread::scope(|scope| {
         for mut model in models {
@@ -194,7 +218,11 @@ fn growing_zeroed_after_shrinking() {
             let byte = unsafe { block.add(offset) };
             // SAFETY: initialised above, or promised to be zero.
             let byte = unsafe { byte.read() };
-            assert_eq!(byte, if offset < half.size() { 0xA5 } else { 0 }, "{offset} of {size}");
+            assert_eq!(
+                byte,
+                if offset < half.size() { 0xA5 } else { 0 },
+                "{offset} of {size}"
+            );
         }
         // SAFETY: live and fits `full`.
         unsafe { subject.deallocate(block, full) };
@@ -208,7 +236,9 @@ fn absurd_layouts_fail_cleanly() {
     let top = isize::MAX as usize;
     for align in [1, 16, 64, 4_096, 1 << 20, 1 << 27, 1 << 40] {
         for size in [top - align + 1, top / 2, 1 << 62, 1 << 48] {
-            let Ok(layout) = Layout::from_size_align(size, align) else { continue };
+            let Ok(layout) = Layout::from_size_align(size, align) else {
+                continue;
+            };
             assert!(subject.allocate(layout).is_none(), "{layout:?}");
             assert!(subject.allocate_zeroed(layout).is_none(), "{layout:?}");
             assert!(Whole(MiMalloc).allocate(layout).is_none(), "{layout:?}");
@@ -222,8 +252,10 @@ fn absurd_layouts_fail_cleanly() {
             assert!(unsafe { subject.grow(block, small, layout) }.is_none());
             // SAFETY: as above.
             assert!(unsafe { subject.grow_zeroed(block, small, layout) }.is_none());
+            // SAFETY: within the block.
+            let last = unsafe { block.add(99) };
             // SAFETY: a resize that fails leaves the block as it was.
-            assert_eq!(unsafe { block.add(99).read() }, 7);
+            assert_eq!(unsafe { last.read() }, 7);
             // SAFETY: live and fits `small`.
             unsafe { subject.deallocate(block, small) };
         }

@@ -29,10 +29,8 @@ impl Block {
 
     fn check(&self) {
         // SAFETY: written in `new`.
-        assert_eq!(
-            unsafe { self.0.cast::<usize>().read() },
-            self.0.addr().get()
-        );
+        let address = unsafe { self.0.cast::<usize>().read() };
+        assert_eq!(address, self.0.addr().get());
     }
 
     fn free(self) {

@@ -1,8 +1,8 @@
 //! The deferred free. Its own process: there is one hook.
 
-use std::cell::Cell;
+use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use mimalloc::{Heap, MiMalloc};
@@ -13,8 +13,11 @@ static GLOBAL: MiMalloc = MiMalloc;
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 static FORCED: AtomicUsize = AtomicUsize::new(0);
 static BACKWARDS: AtomicBool = AtomicBool::new(false);
+/// A block of its own for each, as what is set aside would be.
+type Block = Box<[u8; 64]>;
+
 /// What the hook frees; other threads add to it.
-static SET_ASIDE: Mutex<Vec<Box<[u8; 64]>>> = Mutex::new(Vec::new());
+static SET_ASIDE: Mutex<Vec<Block>> = Mutex::new(Vec::new());
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
@@ -91,7 +94,7 @@ fn threads_leave_nothing_behind() {
     let commit = || mimalloc::process_info().current_commit;
     let come_and_go = |threads| {
         for _ in 0..threads {
-            let thread = thread::spawn(|| std::hint::black_box(vec![1_u8; 1_000]).len());
+            let thread = thread::spawn(|| core::hint::black_box(vec![1_u8; 1_000]).len());
             assert_eq!(thread.join().unwrap(), 1_000);
         }
     };

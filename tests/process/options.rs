@@ -23,15 +23,17 @@ fn settable() -> impl Iterator<Item = mimalloc::Option> {
 fn values() {
     for option in settable() {
         let before = option.get();
-        for value in [
+        #[allow(clippy::useless_conversion, reason = "c_long is narrower elsewhere")]
+        let values = [
             -1,
             0,
             1,
             7,
             -1_000_000,
-            c_long::MAX as i64,
-            c_long::MIN as i64,
-        ] {
+            c_long::MAX.into(),
+            c_long::MIN.into(),
+        ];
+        for value in values {
             option.set(value).unwrap();
             assert_eq!(option.get(), value, "{option}");
             assert_eq!(option.is_enabled(), value != 0, "{option}");

@@ -21,6 +21,7 @@ mod profiled {
     static GLOBAL: MiMalloc = MiMalloc;
 
     #[inline(never)]
+    #[allow(clippy::vec_box, reason = "each is to be a sample of its own")]
     fn keep_many_boxes() -> Vec<Box<[u64; 8]>> {
         let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
         // More to do, so that the call above is no jump.

@@ -29,6 +29,7 @@ mod profiled {
     }
 
     #[inline(never)]
+    #[allow(clippy::vec_box, reason = "each is to be a sample of its own")]
     fn fill_elsewhere() -> Vec<Box<[u64; 8]>> {
         let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
         // More to do, so that the call above is no jump.

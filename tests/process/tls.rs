@@ -4,7 +4,7 @@
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
-use std::cell::{Cell, RefCell};
+use core::cell::{Cell, RefCell};
 use std::process::{Command, exit};
 use std::thread;
 

@@ -33,7 +33,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { steps: 3_000, size: 4 << 20, align: 4 << 20, live: 24 << 20 }
+        Self {
+            steps: 3_000,
+            size: 4 << 20,
+            align: 4 << 20,
+            live: 24 << 20,
+        }
     }
 }
 
@@ -170,7 +175,11 @@ impl Model {
             };
             (size.min(self.limits.size).max(old.size()), self.align())
         } else {
-            let size = if self.rng.bool() { other } else { old.size() / 2 };
+            let size = if self.rng.bool() {
+                other
+            } else {
+                old.size() / 2
+            };
             (size.min(old.size()), self.align())
         };
         let realign = subject.realigns() && self.rng.u32(0..4) == 0;
@@ -179,14 +188,13 @@ impl Model {
 
         self.check(block);
         self.remove(at);
-        // SAFETY: the block is live, fits `old`, and `new` is on the right side
-        // of it.
-        let moved = unsafe {
-            match (growing, zeroed) {
-                (true, true) => subject.grow_zeroed(block.ptr, old, new),
-                (true, false) => subject.grow(block.ptr, old, new),
-                (false, _) => subject.shrink(block.ptr, old, new),
-            }
+        let moved = match (growing, zeroed) {
+            // SAFETY: the block is live, fits `old`, and `new` is no smaller.
+            (true, true) => unsafe { subject.grow_zeroed(block.ptr, old, new) },
+            // SAFETY: as above.
+            (true, false) => unsafe { subject.grow(block.ptr, old, new) },
+            // SAFETY: the block is live, fits `old`, and `new` is no larger.
+            (false, _) => unsafe { subject.shrink(block.ptr, old, new) },
         };
         let ptr = moved.unwrap_or_else(|| {
             panic!("seed {}: no memory to resize {old:?} to {new:?}", self.seed)
@@ -227,7 +235,11 @@ impl Model {
             self.ranges.insert(address, end);
         }
         self.next_tag += 1;
-        let block = Block { ptr, layout, tag: self.next_tag };
+        let block = Block {
+            ptr,
+            layout,
+            tag: self.next_tag,
+        };
         for offset in places(layout.size()) {
             // SAFETY: within the block, which is ours alone.
             let place = unsafe { ptr.add(offset) };
@@ -278,7 +290,11 @@ impl Model {
         // initialised, and is ours alone.
         let tail = unsafe { core::slice::from_raw_parts(tail.as_ptr(), to - from) };
         let dirty = tail.iter().position(|&byte| byte != 0);
-        assert_eq!(dirty, None, "seed {}: {what} from {from} to {to}", self.seed);
+        assert_eq!(
+            dirty, None,
+            "seed {}: {what} from {from} to {to}",
+            self.seed
+        );
     }
 }
 

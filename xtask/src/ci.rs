@@ -64,7 +64,10 @@ impl Need {
 }
 
 fn succeeds(command: &mut Command) -> bool {
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let quiet = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }
 
@@ -72,7 +75,9 @@ fn succeeds(command: &mut Command) -> bool {
 fn old_rustc() -> Option<PathBuf> {
     let path = env::var_os("OLD_RUSTC").map_or_else(|| "/usr/bin/rustc".into(), PathBuf::from);
     let version = Command::new(&path).arg("--version").output().ok()?;
-    String::from_utf8_lossy(&version.stdout).starts_with("rustc 1.85.").then_some(path)
+    String::from_utf8_lossy(&version.stdout)
+        .starts_with("rustc 1.85.")
+        .then_some(path)
 }
 
 struct Step {
@@ -128,20 +133,31 @@ const ENGINE_FEATURES: &[&str] = &[
 fn steps() -> Vec<Step> {
     let mut steps = vec![
         cargo("format", "fmt --all --check"),
-        cargo("vendor", "xtask vendor --check"),
+        // A fresh clone has no trees yet.
+        cargo("vendor", "xtask vendor"),
+        cargo("vendor, again", "xtask vendor --check"),
         cargo("bindgen", "xtask bindgen --check").needs(Need::LibClang),
         cargo("api", "xtask api"),
         cargo("tidy", "xtask tidy"),
-        cargo("clippy v3", "clippy --workspace --all-targets -- -Dwarnings"),
+        cargo(
+            "clippy v3",
+            "clippy --workspace --all-targets -- -Dwarnings",
+        ),
         cargo(
             "clippy v2",
             "clippy -p mimalloc -p mimalloc-sys -p mimalloc-tests --all-targets \
              --features mimalloc/v2 -- -Dwarnings",
         ),
-        cargo("docs v3", "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/serde")
-            .env("RUSTDOCFLAGS", "-Dwarnings"),
-        cargo("docs v2", "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/v2")
-            .env("RUSTDOCFLAGS", "-Dwarnings"),
+        cargo(
+            "docs v3",
+            "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/serde",
+        )
+        .env("RUSTDOCFLAGS", "-Dwarnings"),
+        cargo(
+            "docs v2",
+            "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/v2",
+        )
+        .env("RUSTDOCFLAGS", "-Dwarnings"),
         cargo(
             "docs nightly",
             "+nightly doc --no-deps -p mimalloc --features nightly,serde",
@@ -149,24 +165,39 @@ fn steps() -> Vec<Step> {
         .env("RUSTDOCFLAGS", "-Dwarnings")
         .needs(Need::Nightly),
         cargo("xtask", "test -p xtask"),
-        cargo("test v2", "test --workspace --exclude xtask --features mimalloc/v2"),
-        cargo("test v3 release", "test --release -p mimalloc-tests -p mimalloc -p mimalloc-sys"),
-        cargo("test v2 release", "test --release -p mimalloc-tests --features mimalloc/v2"),
+        cargo(
+            "test v2",
+            "test --workspace --exclude xtask --features mimalloc/v2",
+        ),
+        cargo(
+            "test v3 release",
+            "test --release -p mimalloc-tests -p mimalloc -p mimalloc-sys",
+        ),
+        cargo(
+            "test v2 release",
+            "test --release -p mimalloc-tests --features mimalloc/v2",
+        ),
         cargo("no_std", "check -p mimalloc --no-default-features"),
         cargo(
             "no_std with traits",
             "check -p mimalloc --no-default-features \
              --features allocator-api2-02,allocator-api2-04",
         ),
-        cargo("nightly", "+nightly test -p mimalloc-tests --features nightly")
-            .needs(Need::Nightly),
+        cargo(
+            "nightly",
+            "+nightly test -p mimalloc-tests --features nightly",
+        )
+        .needs(Need::Nightly),
         cargo(
             "nightly, also abroad",
             "+nightly test -p mimalloc-tests --features nightly,foreign-nightly",
         )
         .needs(Need::Nightly),
-        cargo("oldest rustc", "check -p mimalloc -p mimalloc-sys --features mimalloc/serde")
-            .needs(Need::OldRust),
+        cargo(
+            "oldest rustc",
+            "check -p mimalloc -p mimalloc-sys --features mimalloc/serde",
+        )
+        .needs(Need::OldRust),
         cargo(
             "system library",
             "test -p mimalloc-tests --features mimalloc/system",
@@ -178,15 +209,21 @@ fn steps() -> Vec<Step> {
         )
         .env("MIMALLOC_SYS_NO_VENDOR", "1")
         .needs(Need::SystemMimalloc),
-        cargo("bindings at build time", "test -p mimalloc-sys --features bindgen")
-            .needs(Need::LibClang),
+        cargo(
+            "bindings at build time",
+            "test -p mimalloc-sys --features bindgen",
+        )
+        .needs(Need::LibClang),
         cargo(
             "bindings of the system library",
             "build -p mimalloc-sys --features system,bindgen",
         )
         .needs(Need::SystemMimalloc),
-        cargo("valgrind feature v3", "test -p mimalloc-tests --features mimalloc/valgrind heap::")
-            .needs(Need::Valgrind),
+        cargo(
+            "valgrind feature v3",
+            "test -p mimalloc-tests --features mimalloc/valgrind heap::",
+        )
+        .needs(Need::Valgrind),
         cargo(
             "valgrind feature v2",
             "test -p mimalloc-tests --features mimalloc/v2,mimalloc/valgrind heap::",
@@ -195,14 +232,19 @@ fn steps() -> Vec<Step> {
         cargo("guard pages", "test -p mimalloc --lib --features guarded"),
         cargo("machine code", "xtask codegen"),
         cargo("benchmarks build", "bench --no-run -p mimalloc-benches"),
-        cargo("corpus", "run --release --example corpus -- --json README.md mimalloc/src"),
+        cargo(
+            "corpus",
+            "run --release --example corpus -- --json README.md mimalloc/src",
+        ),
         cargo("package", "xtask package"),
         cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
     ];
     for engine in ["", "mimalloc/v2,"] {
         for feature in ENGINE_FEATURES {
-            let features: Vec<String> =
-                feature.split(',').map(|name| format!("mimalloc/{name}")).collect();
+            let features: Vec<String> = feature
+                .split(',')
+                .map(|name| format!("mimalloc/{name}"))
+                .collect();
             let name = format!("{} {feature}", if engine.is_empty() { "v3" } else { "v2" });
             let line = format!(
                 "test -p mimalloc-tests --test it --features {engine}{} -- heap:: allocator::",
@@ -259,7 +301,11 @@ fn run_all(steps: &[Step]) -> Result<()> {
         }
         let start = Instant::now();
         if run_step(step)? {
-            println!("--- {} in {:.1} s", step.name, start.elapsed().as_secs_f64());
+            println!(
+                "--- {} in {:.1} s",
+                step.name,
+                start.elapsed().as_secs_f64()
+            );
             passed += 1;
         } else {
             println!("!!! FAILED: {}", step.name);
@@ -272,7 +318,11 @@ fn run_all(steps: &[Step]) -> Result<()> {
     for line in &failed {
         println!("failed  {line}");
     }
-    println!("ci: {passed} passed, {} failed, {} skipped", failed.len(), skipped.len());
+    println!(
+        "ci: {passed} passed, {} failed, {} skipped",
+        failed.len(),
+        skipped.len()
+    );
     if failed.is_empty() {
         return Ok(());
     }
@@ -282,15 +332,23 @@ fn run_all(steps: &[Step]) -> Result<()> {
 fn run_step(step: &Step) -> Result<bool> {
     // rustup's proxy, not the cargo that runs us, understands `+nightly`.
     let mut command = Command::new("cargo");
-    command.args(&step.args).current_dir(files::root()).stdin(Stdio::null());
+    command
+        .args(&step.args)
+        .current_dir(files::root())
+        .stdin(Stdio::null());
     // The toolchain that runs us would override `+nightly`.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("RUSTC");
+    command
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .env_remove("RUSTC");
     for (name, value) in &step.env {
         command.env(name, value);
     }
     if step.need == Need::OldRust {
         if let Some(rustc) = old_rustc() {
-            command.env("RUSTC", rustc).env("CARGO_TARGET_DIR", files::root().join("target/old"));
+            command
+                .env("RUSTC", rustc)
+                .env("CARGO_TARGET_DIR", files::root().join("target/old"));
         }
     }
     if step.args.first().is_some_and(|arg| arg == "+nightly") {

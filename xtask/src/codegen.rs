@@ -21,7 +21,8 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
         return Err(arg.unexpected().into());
     }
     let target = files::root().join("target/codegen");
-    let line = "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
+    let line =
+        "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
     let status = Command::new("cargo")
         .args(line.split(' '))
         .env("CARGO_TARGET_DIR", &target)
@@ -102,7 +103,9 @@ fn aliases(assembly: &str) -> usize {
         let line = line.strip_prefix(".set").unwrap_or(line).trim();
         line.split_once(['=', ',']).map(|(name, _)| name.trim())
     });
-    names.filter(|name| name.trim_start_matches('_').starts_with(PREFIX)).count()
+    names
+        .filter(|name| name.trim_start_matches('_').starts_with(PREFIX))
+        .count()
 }
 
 /// Whether an instruction compares, or jumps on a condition. x86 and Arm.
@@ -114,7 +117,10 @@ fn decides(instruction: &str) -> bool {
         || word.starts_with("set")
         || word.starts_with("cmov");
     let arm = word.starts_with("b.")
-        || ["cbz", "cbnz", "tbz", "tbnz", "csel", "cset", "ccmp", "subs", "tst"].contains(&word);
+        || [
+            "cbz", "cbnz", "tbz", "tbnz", "csel", "cset", "ccmp", "subs", "tst",
+        ]
+        .contains(&word);
     x86 || arm
 }
 
@@ -130,8 +136,14 @@ mod tests {
         let functions = functions(assembly);
         let body = &functions["codegen_alloc_word"];
         assert_eq!(body.len(), 4);
-        assert_eq!(aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"), 2);
-        let deciding: Vec<_> = body.iter().filter(|instruction| decides(instruction)).collect();
+        assert_eq!(
+            aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"),
+            2
+        );
+        let deciding: Vec<_> = body
+            .iter()
+            .filter(|instruction| decides(instruction))
+            .collect();
         assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
     }
 }

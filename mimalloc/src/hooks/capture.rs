@@ -165,7 +165,7 @@ mod tests {
     fn a_sink_that_panics_or_reads_again_does_no_harm() {
         let ring = Ring::<16>::new();
         ring.push(b"one");
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let panicked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
             ring.take(|_| panic!("on purpose"))
         }));
         assert!(panicked.is_err());

@@ -5,7 +5,7 @@
 //! out a plain block for a stricter layout was RUSTSEC-2022-0094.
 
 /// Largest size of the "small" entries of mimalloc (`MI_SMALL_SIZE_MAX`).
-pub(crate) const SMALL_MAX: usize = mimalloc_sys::MI_SMALL_SIZE_MAX as usize;
+pub(crate) const SMALL_MAX: usize = mimalloc_sys::MI_SMALL_SIZE_MAX;
 
 /// Alignment of every block, whatever its size.
 pub(crate) const WORD: usize = size_of::<usize>();
