@@ -191,6 +191,23 @@ fn a_full_arena_is_an_error_for_stable_collections() {
     list.try_reserve_exact(16 * MIB).unwrap();
 }
 
+/// Fills a heap about as far as the first time. Engine v2 has parts of an arena
+/// out of use while any thread, of another test perhaps, gives them back to the
+/// system: there it may take several tries.
+#[cfg(not(all(mimalloc_v2, any(mimalloc_other_version, mimalloc_guarded))))]
+fn fills_again(first: usize, mut fill: impl FnMut() -> usize) {
+    let tries = if cfg!(mimalloc_v2) { 200 } else { 1 };
+    let mut again = 0;
+    for _ in 0..tries {
+        again = fill();
+        if again * 100 > first * 90 {
+            return;
+        }
+        std::thread::sleep(core::time::Duration::from_millis(10));
+    }
+    panic!("{again} blocks after {first}");
+}
+
 // Old versions and guarded builds of v2 keep what is forgotten in a heap.
 #[cfg(not(all(mimalloc_v2, any(mimalloc_other_version, mimalloc_guarded))))]
 #[test]
@@ -199,14 +216,15 @@ fn a_heap_gives_its_part_of_the_arena_back() {
     let first = fill(&arena.new_heap().unwrap(), 1000);
     assert!(first > 1_000, "only {first} blocks of 1000 bytes");
     for _ in 0..5 {
-        let again = fill(&arena.new_heap().unwrap(), 1000);
-        assert!(again * 100 > first * 90, "{again} blocks after {first}");
+        fills_again(first, || fill(&arena.new_heap().unwrap(), 1000));
     }
     let mut heap = arena.new_heap().unwrap();
     for _ in 0..3 {
-        let again = fill(&heap, 1000);
-        assert!(again * 100 > first * 90, "{again} blocks after {first}");
-        heap.reset_in(arena).unwrap();
+        fills_again(first, || {
+            let again = fill(&heap, 1000);
+            heap.reset_in(arena).unwrap();
+            again
+        });
     }
     // Two heaps share it.
     let taken = heap.alloc_slice_with(16 * MIB, |_| 1_u8).unwrap().len();
