@@ -4,6 +4,7 @@ use crate::random::{Random, mix};
 use crate::scaled;
 
 /// Boxes of 48 bytes, each replaced when the ring comes round.
+#[allow(clippy::replace_box, reason = "allocating is the work")]
 pub(crate) fn fixed_boxes(scale: u64) -> u64 {
     let mut ring: Vec<Box<[u64; 6]>> = (0..1024).map(|i| Box::new([i; 6])).collect();
     let mut sum = 0;
@@ -88,13 +89,7 @@ struct Line(u64);
 
 /// One to five cache lines, aligned to 64 bytes.
 pub(crate) fn aligned_64(scale: u64) -> u64 {
-    aligned(
-        scaled(4_000_000, scale),
-        1024,
-        5,
-        |i| Line(i),
-        |line| line.0,
-    )
+    aligned(scaled(4_000_000, scale), 1024, 5, Line, |line| line.0)
 }
 
 /// One OS page.
@@ -104,7 +99,7 @@ struct Page(u64);
 
 /// One to four OS pages, aligned to a page.
 pub(crate) fn aligned_4096(scale: u64) -> u64 {
-    aligned(scaled(700_000, scale), 128, 4, |i| Page(i), |page| page.0)
+    aligned(scaled(700_000, scale), 128, 4, Page, |page| page.0)
 }
 
 /// Vectors of up to `longest` elements of an over-aligned type.
