@@ -29,6 +29,11 @@ const MAX_HANDLES: usize = isize::MAX as usize;
 /// one destroys it, with whatever was leaked in it. That is the safe answer to
 /// "let these blocks outlive my heap".
 ///
+/// A clone counts up and down atomically, which takes longer than allocating a
+/// small box: where a reference lives long enough, let the many small
+/// collections borrow (`&SharedHeap` is an allocator too) and only what leaves
+/// own a handle.
+///
 /// | engine | clones may |
 /// |---|---|
 /// | v3 | go to other threads: `Send + Sync` |
