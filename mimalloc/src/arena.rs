@@ -312,3 +312,28 @@ const NONE: sys::mi_arena_id_t = core::ptr::null_mut();
 /// The C id of no arena.
 #[cfg(mimalloc_v2)]
 const NONE: sys::mi_arena_id_t = 0;
+
+/// An arena or none, one word wide.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct MaybeArena(sys::mi_arena_id_t);
+
+// SAFETY: a name, as `Arena` is.
+unsafe impl Send for MaybeArena {}
+
+// SAFETY: as above.
+unsafe impl Sync for MaybeArena {}
+
+impl MaybeArena {
+    pub(crate) const NONE: Self = Self(NONE);
+
+    pub(crate) fn get(self) -> Option<Arena> {
+        Arena::from_id(self.0)
+    }
+}
+
+impl From<Arena> for MaybeArena {
+    fn from(arena: Arena) -> Self {
+        Self(arena.id)
+    }
+}

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use mimalloc_sys as sys;
 
-use crate::arena::Arena;
+use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
 #[cfg(mimalloc_theap)]
 use crate::raw::thread_part;
@@ -74,10 +74,12 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 ///
 /// `raw` is a live heap that this value owns, unless it is behind the reference
 /// that `Heap::main` returns. On engine v2 it belongs to the current thread.
-#[repr(transparent)]
+#[repr(C)]
 #[doc(alias = "mi_heap_t")]
 pub struct Heap {
     raw: NonNull<sys::mi_heap_t>,
+    /// Where [`reset`](Self::reset) makes the next heap.
+    arena: MaybeArena,
 }
 
 // SAFETY: engine v3 documents heaps as usable and destroyable on any thread
@@ -157,7 +159,7 @@ impl Heap {
 
     pub(crate) fn create() -> Result<Self, HeapError> {
         // SAFETY: may be called at any time, on any thread.
-        counted(|| unsafe { sys::mi_heap_new() })
+        counted(MaybeArena::NONE, || unsafe { sys::mi_heap_new() })
     }
 
     pub(crate) fn create_in(arena: Arena) -> Result<Self, HeapError> {
@@ -173,7 +175,7 @@ impl Heap {
             // SAFETY: the id is that of an arena, which are never unloaded.
             unsafe { sys::mi_heap_new_in_arena(id) }
         };
-        counted(make)
+        counted(arena.into(), make)
     }
 
     /// The heap that plain allocation uses, shared by all threads.
@@ -186,17 +188,28 @@ impl Heap {
     #[must_use]
     #[doc(alias = "mi_heap_main")]
     pub fn main() -> &'static Self {
-        static MAIN: AtomicPtr<sys::mi_heap_t> = AtomicPtr::new(core::ptr::null_mut());
-        if MAIN.load(Ordering::Acquire).is_null() {
+        /// Laid out as a `Heap`.
+        #[repr(C)]
+        struct Main {
+            raw: AtomicPtr<sys::mi_heap_t>,
+            arena: MaybeArena,
+        }
+        static MAIN: Main = Main {
+            raw: AtomicPtr::new(core::ptr::null_mut()),
+            arena: MaybeArena::NONE,
+        };
+        if MAIN.raw.load(Ordering::Acquire).is_null() {
             // SAFETY: may be called at any time, on any thread.
             let main = unsafe { sys::mi_heap_main() };
             let null = core::ptr::null_mut();
             // Only ever written once, so that it can be read plainly below.
-            let _ = MAIN.compare_exchange(null, main, Ordering::AcqRel, Ordering::Acquire);
+            let _ = (MAIN.raw).compare_exchange(null, main, Ordering::AcqRel, Ordering::Acquire);
         }
-        // SAFETY: `Heap` and `AtomicPtr` are both one pointer wide; it is not
-        // null any more, never written again, and the main heap is never freed.
-        unsafe { &*MAIN.as_ptr().cast::<Self>() }
+        let main: *const Main = &raw const MAIN;
+        // SAFETY: both have the same fields in C's order, and an `AtomicPtr` is
+        // laid out as the pointer; it is not null any more, never written
+        // again, and the main heap is never freed.
+        unsafe { &*main.cast::<Self>() }
     }
 
     #[inline(always)]
@@ -224,8 +237,8 @@ impl Heap {
     ///
     /// `&mut self` proves that no collection in the heap is left.
     ///
-    /// Calls `mi_heap_new` and `mi_heap_destroy`. A heap made in an arena goes
-    /// on in it only through [`reset_in`](Self::reset_in).
+    /// A heap made in an [`Arena`] stays in it. Calls `mi_heap_new` or
+    /// `mi_heap_new_in_arena`, and `mi_heap_destroy`.
     ///
     /// ```
     /// use allocator_api2::boxed::Box;
@@ -246,23 +259,29 @@ impl Heap {
     /// As for `Heap::new`; the heap then stays as it was.
     #[doc(alias = "mi_heap_destroy")]
     pub fn reset(&mut self) -> Result<(), HeapError> {
-        *self = Self::create()?;
+        // A heap without blocks takes nothing from its arena yet, so that there
+        // is room for the new one while the old one is there.
+        *self = match self.arena.get() {
+            Some(arena) => Self::create_in(arena)?,
+            None => Self::create()?,
+        };
         Ok(())
     }
 
     /// As [`reset`](Self::reset), with the fresh heap in `arena`.
     ///
-    /// The old heap is freed first, as an exclusive arena may have no room for
-    /// both. Should there be none for the new one either, the heap becomes a
-    /// plain one.
-    ///
     /// # Errors
     ///
-    /// As for `Heap::new`.
+    /// As for `Heap::new`; the heap then stays as it was.
     pub fn reset_in(&mut self, arena: Arena) -> Result<(), HeapError> {
-        *self = Self::create()?;
         *self = Self::create_in(arena)?;
         Ok(())
+    }
+
+    /// The arena that the heap was made in, if it was and this crate knows.
+    #[must_use]
+    pub fn arena(&self) -> core::option::Option<Arena> {
+        self.arena.get()
     }
 
     /// Gives unused memory of the heap back: that of the current thread's part
@@ -401,13 +420,18 @@ impl Heap {
     /// - It is not, and will not be, any thread's default heap when that
     ///   happens.
     /// - On engine v2 it belongs to the current thread, and the returned value
-    ///   is dropped before mimalloc's part of the thread ends.
+    ///   is dropped before mimalloc's part of the thread ends. It holds no block
+    ///   of an ended thread: those get into heaps that this crate did not make
+    ///   unless `Option::MaxSegmentReclaim` is 0.
     #[must_use]
     pub unsafe fn from_raw(raw: NonNull<sys::mi_heap_t>) -> Self {
         #[cfg(mimalloc_v3)]
         LIVE.fetch_add(1, Ordering::Relaxed);
         // INVARIANT: live and owned, as the caller promises.
-        Self { raw }
+        Self {
+            raw,
+            arena: MaybeArena::NONE,
+        }
     }
 
     /// Ends the heap but keeps its blocks, which become the main heap's and are
@@ -448,6 +472,8 @@ impl Heap {
     ///   several heaps in the reverse order of their making.
     /// - Nothing allocated meanwhile on this thread by plain allocation is used
     ///   or freed after the heap is gone.
+    /// - On engine v2 this thread meanwhile frees no block of a thread that has
+    ///   ended: that may bring others of its kind into this heap.
     #[doc(alias = "mi_theap_set_default")]
     #[doc(alias = "mi_heap_set_default")]
     #[must_use = "the heap is the default only until the guard is dropped"]
@@ -470,7 +496,10 @@ impl Heap {
 }
 
 /// Counts a heap in and makes it.
-fn counted(make: impl FnOnce() -> *mut sys::mi_heap_t) -> Result<Heap, HeapError> {
+fn counted(
+    arena: MaybeArena,
+    make: impl FnOnce() -> *mut sys::mi_heap_t,
+) -> Result<Heap, HeapError> {
     #[cfg(mimalloc_v2)]
     crate::option::keep_segments_apart();
     #[cfg(mimalloc_v3)]
@@ -480,7 +509,7 @@ fn counted(make: impl FnOnce() -> *mut sys::mi_heap_t) -> Result<Heap, HeapError
     }
     match NonNull::new(make()) {
         // INVARIANT: just made, and nobody else knows it.
-        Some(raw) => Ok(Heap { raw }),
+        Some(raw) => Ok(Heap { raw, arena }),
         None => {
             #[cfg(mimalloc_v3)]
             LIVE.fetch_sub(1, Ordering::Relaxed);

@@ -222,10 +222,12 @@ fn a_heap_gives_its_part_of_the_arena_back() {
     for _ in 0..3 {
         fills_again(first, || {
             let again = fill(&heap, 1000);
-            heap.reset_in(arena).unwrap();
+            heap.reset().unwrap();
+            assert_eq!(heap.arena(), Some(arena));
             again
         });
     }
+    assert_eq!(Heap::new().unwrap().arena(), None);
     // Two heaps share it.
     let taken = heap.alloc_slice_with(16 * MIB, |_| 1_u8).unwrap().len();
     let other = arena.scope(|heap| fill(heap, 1000)).unwrap();
