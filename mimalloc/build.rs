@@ -64,6 +64,7 @@ fn main() {
         "mimalloc_v2",
         "mimalloc_v3",
         "mimalloc_vendored",
+        "mimalloc_realign",
         "mimalloc_padding",
         "mimalloc_hardened",
         "mimalloc_guard_pages",
@@ -88,6 +89,11 @@ fn main() {
         if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
             println!("cargo::rustc-env=MIMALLOC_SOURCE_DIR={}", source.display());
         }
+    }
+    // System libraries of 2.x: 2.0.9 returns some over-aligned blocks misaligned
+    // (sizes of 256 to 1024 bytes that are multiples of the alignment).
+    if v2 && link_fact("VENDORED") != "1" {
+        set("mimalloc_realign");
     }
     let secure: u32 = link_fact("SECURE").parse().unwrap_or(0);
     let debug: u32 = link_fact("DEBUG").parse().unwrap_or(0);

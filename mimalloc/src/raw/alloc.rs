@@ -80,7 +80,7 @@ pub(crate) unsafe fn allocate_zeroed<S: Source>(source: S, layout: Layout) -> *m
         unsafe { natural::<S, true>(source, size, align) }
     } else {
         // SAFETY: the source is usable.
-        unsafe { source.zalloc_aligned(size, align) }.cast()
+        unsafe { aligned::<S, true>(source, size, align) }
     }
 }
 
@@ -103,13 +103,8 @@ unsafe fn natural<S: Source, const ZERO: bool>(source: S, size: usize, align: us
     }
     // SAFETY: the block is live and nobody else has seen it.
     unsafe { sys::mi_free(block) };
-    if ZERO {
-        // SAFETY: the source is usable.
-        unsafe { source.zalloc_aligned(size, align) }.cast()
-    } else {
-        // SAFETY: the source is usable.
-        unsafe { source.malloc_aligned(size, align) }.cast()
-    }
+    // SAFETY: the source is usable.
+    unsafe { aligned::<S, ZERO>(source, size, align) }
 }
 
 /// Over-aligned larger blocks.
@@ -129,7 +124,60 @@ unsafe fn over_aligned<S: Source>(source: S, size: usize, align: usize) -> *mut 
         unsafe { sys::mi_free(block) };
     }
     // SAFETY: the source is usable.
-    unsafe { source.malloc_aligned(size, align) }.cast()
+    unsafe { aligned::<S, false>(source, size, align) }
+}
+
+/// A block from the entry that takes an alignment.
+///
+/// # Safety
+///
+/// `size != 0`, `align` is a power of two, `source` is usable.
+#[inline(always)]
+unsafe fn aligned<S: Source, const ZERO: bool>(source: S, size: usize, align: usize) -> *mut u8 {
+    let block = if ZERO {
+        // SAFETY: the source is usable.
+        unsafe { source.zalloc_aligned(size, align) }
+    } else {
+        // SAFETY: the source is usable.
+        unsafe { source.malloc_aligned(size, align) }
+    };
+    #[cfg(mimalloc_realign)]
+    if block.addr() & (align - 1) != 0 {
+        // SAFETY: the block is live and nobody else has seen it.
+        unsafe { sys::mi_free(block) };
+        // SAFETY: the source is usable.
+        return unsafe { aligned_once_more::<S, ZERO>(source, size, align) };
+    }
+    block.cast()
+}
+
+/// Old libraries (2.0.9) take blocks of up to 1024 bytes whose size is a
+/// multiple of the alignment for aligned, and some are not. Other sizes they
+/// align for sure.
+///
+/// # Safety
+///
+/// As for [`aligned`].
+#[cold]
+#[cfg(mimalloc_realign)]
+unsafe fn aligned_once_more<S: Source, const ZERO: bool>(
+    source: S,
+    size: usize,
+    align: usize,
+) -> *mut u8 {
+    let block = if ZERO {
+        // SAFETY: the source is usable.
+        unsafe { source.zalloc_aligned(size + 1, align) }
+    } else {
+        // SAFETY: the source is usable.
+        unsafe { source.malloc_aligned(size + 1, align) }
+    };
+    if block.addr() & (align - 1) == 0 {
+        return block.cast();
+    }
+    // SAFETY: the block is live and nobody else has seen it.
+    unsafe { sys::mi_free(block) };
+    ptr::null_mut()
 }
 
 /// Frees a block.

@@ -118,6 +118,10 @@ unsafe impl Source for Default {
         size: usize,
         align: usize,
     ) -> Option<*mut c_void> {
+        // Old libraries (2.0.9) keep the old block's distance to the alignment.
+        if cfg!(mimalloc_realign) {
+            return None;
+        }
         // SAFETY: the caller passes a live block of mimalloc.
         Some(unsafe { sys::mi_realloc_aligned(ptr, size, align) })
     }
@@ -208,6 +212,10 @@ unsafe impl Source for InHeap {
         size: usize,
         align: usize,
     ) -> Option<*mut c_void> {
+        // As above.
+        if cfg!(mimalloc_realign) {
+            return None;
+        }
         // SAFETY: the heap is usable by `new`; the caller passes a live block.
         Some(unsafe { sys::mi_heap_realloc_aligned(self.0, ptr, size, align) })
     }
