@@ -4,6 +4,7 @@
 mod describe;
 mod env;
 mod headers;
+mod parts;
 mod platform;
 mod system;
 mod upstream;

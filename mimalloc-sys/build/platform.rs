@@ -20,6 +20,8 @@ pub(crate) struct Platform {
     pub(crate) tls: Tls,
     /// Compile as C++ (`/TP`).
     pub(crate) cpp: bool,
+    /// Compile in two parts at once.
+    pub(crate) in_parts: bool,
     pub(crate) defines: Vec<(&'static str, &'static str)>,
     pub(crate) libraries: Vec<&'static str>,
     pub(crate) is_windows: bool,
@@ -41,6 +43,9 @@ impl Platform {
             // MI_USE_CXX). Without /EHsc, which we don't pass, `mi_new` still
             // reports failure instead of throwing through Rust.
             cpp: is_msvc,
+            // CMake compiles file by file everywhere, so that this should do
+            // on other systems too; it is tested here only.
+            in_parts: os == "linux",
             defines: defines(&os, &libc),
             libraries: libraries(&os, &libc, &arch),
             is_windows,

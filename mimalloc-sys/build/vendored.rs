@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::env;
 use crate::headers::Engine;
+use crate::parts;
 use crate::platform::{Platform, Tls};
 
 /// What upstream's switches are set to, for the compiler and for dependents.
@@ -72,12 +73,30 @@ fn debug_level() -> u8 {
 /// Compiles the tree at `source` and links it.
 pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
     let platform = Platform::current();
+    if platform.in_parts && !cfg!(feature = "override") {
+        parts::compile(source, || compiler(source, settings))?;
+    } else {
+        // Overriding takes one object with all of it.
+        compiler(source, settings)?
+            .file(source.join("src").join("static.c"))
+            .try_compile("mimalloc")
+            .map_err(|e| format!("compiling mimalloc failed: {e}"))?;
+    }
+    for library in &platform.libraries {
+        println!("cargo::rustc-link-lib={library}");
+    }
+    Ok(())
+}
+
+/// The C compiler with all its settings, and no file yet.
+fn compiler(source: &Path, settings: Settings) -> Result<cc::Build, String> {
+    let platform = Platform::current();
     let mut cc = cc::Build::new();
-    cc.file(source.join("src").join("static.c"))
-        .include(source.join("include"))
+    cc.include(source.join("include"))
         .include(source.join("src"))
         .warnings(false)
-        // The allocator is a tool, not the program under development.
+        // The allocator is a tool, not the program under development. Level 3 is
+        // what upstream's own release builds have.
         .opt_level(3);
     define(&mut cc, settings, &platform);
     language(&mut cc, &platform);
@@ -86,12 +105,7 @@ pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
     if cfg!(feature = "override") {
         override_malloc(&mut cc, &platform)?;
     }
-    cc.try_compile("mimalloc")
-        .map_err(|e| format!("compiling mimalloc failed: {e}"))?;
-    for library in &platform.libraries {
-        println!("cargo::rustc-link-lib={library}");
-    }
-    Ok(())
+    Ok(cc)
 }
 
 /// `MI_DEBUG` must always be given: without it upstream builds at level 2,

@@ -53,8 +53,16 @@ impl Need {
             Self::Clang => ["clang-22", "ld.lld-22", "llvm-ar-22"]
                 .iter()
                 .all(|tool| succeeds(Command::new(tool).arg("--version"))),
+            // Debian 12's package has no pkg-config file.
             Self::SystemMimalloc => {
                 succeeds(Command::new("pkg-config").args(["--exists", "mimalloc"]))
+                    || succeeds(Command::new("cc").args([
+                        "-E",
+                        "-include",
+                        "mimalloc.h",
+                        "-xc",
+                        "/dev/null",
+                    ]))
             }
             Self::Valgrind => succeeds(Command::new("valgrind").arg("--version")),
             Self::OldRust => old_rustc().is_some(),

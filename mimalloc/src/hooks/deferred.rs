@@ -22,7 +22,8 @@ static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 /// - from an allocation that takes the slow path, about one in a thousand of
 ///   those, and from each collect;
 /// - on the thread that allocates or collects, never while a call is under way
-///   on the same thread, and never when a thread ends;
+///   on the same thread (without the feature `std`, in builds with `guarded`, it
+///   may be), and never when a thread ends;
 /// - with `force` on v2 only from this crate's `collect` functions, and only
 ///   with the feature `std`. Upstream's v2 also calls it when a thread ends,
 ///   where an allocation sets mimalloc up anew for the thread and loses that;
@@ -69,13 +70,41 @@ unsafe extern "C" fn deferred_free(force: bool, heartbeat: c_ulonglong, _argumen
         return;
     }
     let function = FUNCTION.load(Ordering::Acquire);
-    if !function.is_null() {
-        // SAFETY: only functions of this type are ever stored, and null, which
-        // this is not.
-        let hook = unsafe { mem::transmute::<*mut (), fn(bool, u64)>(function) };
-        hook(force, heartbeat);
+    if function.is_null() || !enter() {
+        return;
     }
+    // SAFETY: only functions of this type are ever stored, and null, which
+    // this is not.
+    let hook = unsafe { mem::transmute::<*mut (), fn(bool, u64)>(function) };
+    hook(force, heartbeat);
+    leave();
 }
+
+// Upstream keeps calls apart, but not while it samples blocks to guard.
+#[cfg(feature = "std")]
+std::thread_local! {
+    // Constant and without a destructor, as below.
+    static INSIDE: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+}
+
+/// Whether no call is under way on this thread; then one is.
+#[cfg(feature = "std")]
+fn enter() -> bool {
+    !INSIDE.replace(true)
+}
+
+#[cfg(feature = "std")]
+fn leave() {
+    INSIDE.set(false);
+}
+
+#[cfg(not(feature = "std"))]
+fn enter() -> bool {
+    true
+}
+
+#[cfg(not(feature = "std"))]
+fn leave() {}
 
 /// Says that this thread collects on purpose, until dropped. Only v2 with std
 /// remembers it.
