@@ -193,12 +193,12 @@ fn steps() -> Vec<Step> {
         ),
         cargo(
             "nightly",
-            "+nightly test -p mimalloc-tests --features nightly",
+            "+nightly test -p mimalloc-tests --features nightly --test nightly",
         )
         .needs(Need::Nightly),
         cargo(
             "nightly, also abroad",
-            "+nightly test -p mimalloc-tests --features nightly,foreign-nightly",
+            "+nightly test -p mimalloc-tests --features foreign-nightly --test nightly",
         )
         .needs(Need::Nightly),
         cargo(
