@@ -118,7 +118,7 @@ fn cargo(name: &str, line: &str) -> Step {
 }
 
 /// The features that change the engine, each of which must pass on its own.
-/// `valgrind`, `asan` and `opt-arch` have steps of their own.
+/// `valgrind` has a step of its own.
 const ENGINE_FEATURES: &[&str] = &[
     "secure-1",
     "secure-2",
@@ -130,6 +130,7 @@ const ENGINE_FEATURES: &[&str] = &[
     "no-debug",
     "padding",
     "guarded",
+    "asan",
     "override",
     "no-thp",
     "local-dynamic-tls",
@@ -237,6 +238,18 @@ fn steps() -> Vec<Step> {
             "test -p mimalloc-tests --features mimalloc/v2,mimalloc/valgrind heap::",
         )
         .needs(Need::Valgrind),
+        cargo(
+            "model, blocks guarded",
+            "test -p mimalloc-tests --test it --features mimalloc/guarded -- allocator::",
+        )
+        .env("MIMALLOC_GUARDED_SAMPLE_RATE", "1000")
+        .env("MIMALLOC_GUARDED_MAX", "1G"),
+        cargo(
+            "model, blocks profiled",
+            "test -p mimalloc-tests --test it -- allocator::",
+        )
+        .env("MIMALLOC_PROFILE", "target/profile-of-the-model")
+        .env("MIMALLOC_PROFILE_SAMPLE_RATE", "1024"),
         cargo("guard pages", "test -p mimalloc --lib --features guarded"),
         cargo("machine code", "xtask codegen"),
         cargo("benchmarks build", "bench --no-run -p mimalloc-benches"),
