@@ -8,7 +8,10 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-changed=abi.c");
     let engine = env::var("DEP_MIMALLOC_ENGINE").expect("mimalloc-sys tells the engine");
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_assertions)");
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_assertions, mimalloc_profile)");
+    if engine == "v3" && dep("PROFILE") != "0" {
+        println!("cargo::rustc-cfg=mimalloc_profile");
+    }
     if dep("DEBUG").parse::<u32>().is_ok_and(|level| level >= 2) {
         // Upstream's own assertions, some of which fail on legitimate use.
         println!("cargo::rustc-cfg=mimalloc_assertions");

@@ -68,7 +68,7 @@ fn types_go_where_they_may() {
         every!(anywhere: Stats);
         every!(error: StatsError);
     }
-    #[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
+    #[cfg(all(mimalloc_profile, not(mimalloc_other_version)))]
     {
         use mimalloc::{Profiler, ProfilerError, ProfilerOptions};
         every!(anywhere: Profiler);

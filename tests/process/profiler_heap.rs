@@ -1,15 +1,15 @@
 //! The pprof profiler of one heap.
 
-#[cfg(all(mimalloc_v3, target_os = "linux", target_env = "gnu"))]
+#[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 mod pprof;
 
-#[cfg(not(all(mimalloc_v3, target_os = "linux", target_env = "gnu")))]
+#[cfg(not(all(mimalloc_profile, target_os = "linux", target_env = "gnu")))]
 fn main() {}
 
-#[cfg(all(mimalloc_v3, target_os = "linux", target_env = "gnu"))]
+#[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 use profiled::main;
 
-#[cfg(all(mimalloc_v3, target_os = "linux", target_env = "gnu"))]
+#[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 mod profiled {
     use std::num::NonZeroUsize;
     use std::path::PathBuf;
