@@ -66,7 +66,6 @@ fn main() {
         "mimalloc_vendored",
         "mimalloc_realign",
         "mimalloc_padding",
-        "mimalloc_hardened",
         "mimalloc_guard_pages",
         "mimalloc_guarded",
         "mimalloc_profile",
@@ -106,10 +105,6 @@ fn main() {
     }
     if guarded {
         set("mimalloc_guarded");
-    }
-    // Builds in which upstream aborts on errors that it survives in release.
-    if secure >= 1 || debug >= 1 {
-        set("mimalloc_hardened");
     }
     // Builds that protect parts of each mimalloc page, for which memory that
     // can't be protected is of no use.

@@ -7,6 +7,7 @@ mod headers;
 mod parts;
 mod platform;
 mod system;
+mod unit;
 mod upstream;
 mod vendored;
 

@@ -1,4 +1,5 @@
 //! Compiles the C source: one file, `src/static.c`, that includes the rest.
+//! What is compiled is a copy of that file (see `unit`).
 
 use std::path::Path;
 
@@ -6,6 +7,7 @@ use crate::env;
 use crate::headers::Engine;
 use crate::parts;
 use crate::platform::{Platform, Tls};
+use crate::unit;
 
 /// What upstream's switches are set to, for the compiler and for dependents.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,12 +75,14 @@ fn debug_level() -> u8 {
 /// Compiles the tree at `source` and links it.
 pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
     let platform = Platform::current();
+    let text = unit::text(source)?;
+    let mut compiler = compiler(source, settings, &platform)?;
     if platform.in_parts && !cfg!(feature = "override") {
-        parts::compile(source, || compiler(source, settings))?;
+        parts::compile(&text, &compiler)?;
     } else {
         // Overriding takes one object with all of it.
-        compiler(source, settings)?
-            .file(source.join("src").join("static.c"))
+        compiler
+            .file(unit::write("static.c", &text)?)
             .try_compile("mimalloc")
             .map_err(|e| format!("compiling mimalloc failed: {e}"))?;
     }
@@ -89,8 +93,7 @@ pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
 }
 
 /// The C compiler with all its settings, and no file yet.
-fn compiler(source: &Path, settings: Settings) -> Result<cc::Build, String> {
-    let platform = Platform::current();
+fn compiler(source: &Path, settings: Settings, platform: &Platform) -> Result<cc::Build, String> {
     let mut cc = cc::Build::new();
     cc.include(source.join("include"))
         .include(source.join("src"))
@@ -98,12 +101,12 @@ fn compiler(source: &Path, settings: Settings) -> Result<cc::Build, String> {
         // The allocator is a tool, not the program under development. Level 3 is
         // what upstream's own release builds have.
         .opt_level(3);
-    define(&mut cc, settings, &platform);
-    language(&mut cc, &platform);
-    arch(&mut cc, &platform)?;
-    track(&mut cc, &platform)?;
+    define(&mut cc, settings, platform);
+    language(&mut cc, platform);
+    arch(&mut cc, platform)?;
+    track(&mut cc, platform)?;
     if cfg!(feature = "override") {
-        override_malloc(&mut cc, &platform)?;
+        override_malloc(&mut cc, platform)?;
     }
     Ok(cc)
 }

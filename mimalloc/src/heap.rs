@@ -10,7 +10,6 @@ use mimalloc_sys as sys;
 
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
-#[cfg(mimalloc_theap)]
 use crate::raw::thread_part;
 use crate::raw::{lock, source};
 
@@ -213,23 +212,10 @@ impl Heap {
     }
 
     #[inline(always)]
-    #[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
-    pub(crate) fn source(&self) -> source::OfHeap {
+    pub(crate) fn source(&self) -> source::InHeap {
         // SAFETY: by the type's invariant the heap lives while `self` does, and
         // on engine v2 `self` can't leave the thread.
         unsafe { source::InHeap::new(self.raw.as_ptr()) }
-    }
-
-    // In these builds a thread that can't get its part of the heap would abort
-    // the process; `thread_part` turns that into a failed allocation.
-    #[inline]
-    #[cfg(all(mimalloc_theap, mimalloc_hardened))]
-    pub(crate) fn source(&self) -> source::OfHeap {
-        // SAFETY: by the type's invariant the heap lives while `self` does.
-        let theap = unsafe { thread_part::find(self.raw.as_ptr()) };
-        // SAFETY: this thread's part, used before anything else can happen to
-        // the heap, which `self` keeps alive.
-        unsafe { source::InTheap::new(theap) }
     }
 
     /// Frees every block in the heap and leaves it empty, ready for the next
@@ -290,9 +276,7 @@ impl Heap {
     /// Frees no live block. Calls `mi_heap_collect`.
     #[doc(alias = "mi_heap_collect")]
     pub fn collect(&self, force: bool) {
-        #[cfg(all(mimalloc_theap, mimalloc_hardened))]
-        // SAFETY: the heap is live.
-        if !unsafe { thread_part::available(self.as_raw()) } {
+        if !thread_part::ready() {
             return;
         }
         let _collecting = crate::hooks::collecting(force);
@@ -507,7 +491,13 @@ fn counted(
         LIVE.fetch_sub(1, Ordering::Relaxed);
         return Err(HeapError::TooManyHeaps);
     }
-    match NonNull::new(make()) {
+    // Part of a heap comes from the main heap.
+    let made = if thread_part::ready() {
+        make()
+    } else {
+        core::ptr::null_mut()
+    };
+    match NonNull::new(made) {
         // INVARIANT: just made, and nobody else knows it.
         Some(raw) => Ok(Heap { raw, arena }),
         None => {

@@ -205,13 +205,16 @@ pub fn print_stats() {
 
 /// Tells mimalloc that the calling thread belongs to a thread pool: it then
 /// takes over fewer pages of other threads. There is no way back. On v2 this
-/// does nothing.
+/// does nothing, nor does it where mimalloc has no memory for its records of
+/// the thread.
 #[cfg(mimalloc_has_threadpool)]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
-    // SAFETY: sets a flag of the calling thread, after initialising it if need
-    // be.
-    unsafe { ffi::mi_thread_set_in_threadpool() };
+    // On a thread that can't be initialised upstream (3.6.1) writes to a constant.
+    if crate::raw::thread_part::initialize() {
+        // SAFETY: sets a flag of the calling thread, which is initialised.
+        unsafe { ffi::mi_thread_set_in_threadpool() };
+    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl SharedHeap {
     }
 
     #[inline(always)]
-    pub(crate) fn source(&self) -> source::OfHeap {
+    pub(crate) fn source(&self) -> source::InHeap {
         self.shared().heap.source()
     }
 }

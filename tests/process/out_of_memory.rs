@@ -72,7 +72,7 @@ mod linux {
         assert!(refused >= 3, "there was memory after all");
         exhausted(&heap, &shared, &mut heaps);
         start.wait();
-        thread.join().unwrap();
+        start.wait();
         assert!(kept.try_reserve(GIB).is_err());
         assert!(kept.iter().copied().eq(0..10_000));
 
@@ -80,10 +80,22 @@ mod linux {
         drop(room);
         heaps.clear();
         mimalloc::collect(true);
+        start.wait();
+        thread.join().unwrap();
         kept.try_reserve(MIB).unwrap();
         assert!(kept.iter().copied().eq(0..10_000));
         assert_eq!(*Box02::new_in(7, Heap::new().unwrap()), 7);
         println!("ok");
+    }
+
+    /// A heap with all its memory before the limit comes.
+    #[cfg(mimalloc_v3)]
+    fn reserved() -> SharedHeap {
+        let arena = mimalloc::ArenaOptions::new()
+            .exclusive(true)
+            .reserve(64 * MIB)
+            .unwrap();
+        SharedHeap::from_heap(Heap::new_in(arena).unwrap()).unwrap()
     }
 
     fn exhausted(heap: &Heap, shared: &SharedHeap, heaps: &mut Vec<Heap>) {
@@ -111,24 +123,33 @@ mod linux {
         assert!(mimalloc::Stats::get().is_ok());
     }
 
-    /// A thread that has no part of the heap yet, and will not get one.
+    /// A thread that mimalloc doesn't know yet, and has no memory for.
     fn waiting_thread(start: &Arc<Barrier>, shared: &SharedHeap) -> JoinHandle<()> {
         let start_of_thread = Arc::clone(start);
         let start = Arc::clone(start);
         #[cfg(mimalloc_v3)]
-        let shared = shared.clone();
+        let (shared, reserved) = (shared.clone(), reserved());
         #[cfg(mimalloc_v2)]
         let _ = shared;
         let thread = thread::spawn(move || {
-            // Upstream (3.6.1) takes a lock in a constant, and crashes, when the
-            // very first thing on a thread that fails is a heap other than the
-            // default one. So this thread has used the default heap before.
-            drop(std::hint::black_box(Box::new(1)));
             start.wait();
             start.wait();
             #[cfg(mimalloc_v3)]
-            refuses(&shared);
+            {
+                // Upstream (3.6.1) would crash here: see mimalloc-sys/build/unit.rs.
+                refuses(&shared);
+                refuses(&reserved);
+                assert!(Heap::new().is_err());
+                mimalloc::set_thread_in_threadpool();
+            }
             assert!(Vec::<u8>::new().try_reserve(GIB).is_err());
+            start.wait();
+            start.wait();
+            #[cfg(mimalloc_v3)]
+            for heap in [&shared, &reserved] {
+                assert_eq!(*Box02::new_in(7, &**heap), 7);
+                assert_eq!(heap.with_local(|local| *Box02::new_in(8, local)), 8);
+            }
         });
         start_of_thread.wait();
         thread

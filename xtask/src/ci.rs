@@ -91,6 +91,7 @@ fn old_rustc() -> Option<PathBuf> {
 struct Step {
     name: String,
     need: Need,
+    prepare: Option<fn() -> Result<()>>,
     env: Vec<(&'static str, String)>,
     args: Vec<String>,
 }
@@ -101,10 +102,43 @@ impl Step {
         self
     }
 
+    fn after(mut self, prepare: fn() -> Result<()>) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+
     fn needs(mut self, need: Need) -> Self {
         self.need = need;
         self
     }
+}
+
+/// Where the library of [`shared_library_v3`] goes.
+fn shared_library_dir() -> PathBuf {
+    files::root().join("target").join("shared-v3")
+}
+
+/// Compiles the vendored v3 tree to a shared library such as systems will have.
+/// Debian 12's is of engine v2.
+fn shared_library_v3() -> Result<()> {
+    let tree = files::root().join("vendor/mimalloc/v3");
+    let dir = shared_library_dir();
+    std::fs::create_dir_all(&dir)?;
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-O2", "-ftls-model=initial-exec"])
+        .args(["-DNDEBUG", "-DMI_DEBUG=0", "-DMI_BUILD_RELEASE"])
+        .args(["-DMI_SHARED_LIB", "-DMI_SHARED_LIB_EXPORT"])
+        .arg("-I")
+        .arg(tree.join("include"))
+        .arg("-I")
+        .arg(tree.join("src"))
+        .arg(tree.join("src/static.c"))
+        .arg("-o")
+        .arg(dir.join("libmimalloc.so"));
+    if !cc.status()?.success() {
+        bail!("compiling the shared library failed");
+    }
+    Ok(())
 }
 
 /// A step that is one cargo command.
@@ -112,6 +146,7 @@ fn cargo(name: &str, line: &str) -> Step {
     Step {
         name: name.to_owned(),
         need: Need::Nothing,
+        prepare: None,
         env: Vec::new(),
         args: line.split_whitespace().map(str::to_owned).collect(),
     }
@@ -212,6 +247,23 @@ fn steps() -> Vec<Step> {
             "test -p mimalloc-tests --features mimalloc/system",
         )
         .needs(Need::SystemMimalloc),
+        cargo(
+            "system library of engine v3",
+            "test -p mimalloc-tests --test it --test out_of_memory --test stats_exact",
+        )
+        .after(shared_library_v3)
+        .env("MIMALLOC_SYS_NO_VENDOR", "1")
+        .env(
+            "MIMALLOC_SYS_LIB_DIR",
+            &shared_library_dir().to_string_lossy(),
+        )
+        .env(
+            "MIMALLOC_SYS_INCLUDE_DIR",
+            &files::root()
+                .join("vendor/mimalloc/v3/include")
+                .to_string_lossy(),
+        )
+        .env("LD_LIBRARY_PATH", &shared_library_dir().to_string_lossy()),
         cargo(
             "system library, by variable",
             "build -p mimalloc-sys --no-default-features",
@@ -351,6 +403,9 @@ fn run_all(steps: &[Step]) -> Result<()> {
 }
 
 fn run_step(step: &Step) -> Result<bool> {
+    if let Some(prepare) = step.prepare {
+        prepare()?;
+    }
     // rustup's proxy, not the cargo that runs us, understands `+nightly`.
     let mut command = Command::new("cargo");
     command

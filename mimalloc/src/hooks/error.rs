@@ -24,8 +24,8 @@ pub enum ErrorKind {
     InvalidArgument,
     /// `EAGAIN`: a block was freed twice. Only in builds that check.
     DoubleFree,
-    /// `EFAULT`: mimalloc's own data is damaged, or an internal limit was
-    /// reached: too many heaps, or no memory in an arena for another thread.
+    /// `EFAULT`: mimalloc's own data is damaged. With a system library of engine
+    /// v3 also: no memory in an arena for another thread.
     Fault,
     /// Something else.
     Other,
@@ -179,9 +179,6 @@ pub fn set_error_policy(policy: ErrorPolicy) {
     match policy {
         ErrorPolicy::Default => {
             MODE.store(DEFAULT, Ordering::Release);
-            #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
-            register();
-            #[cfg(not(all(mimalloc_theap, mimalloc_hardened, feature = "std")))]
             // SAFETY: a null function stands for upstream's own handler.
             unsafe {
                 ffi::mi_register_error(None, ptr::null_mut());
@@ -191,19 +188,6 @@ pub fn set_error_policy(policy: ErrorPolicy) {
             MODE.store(IGNORE, Ordering::Release);
             register();
         }
-    }
-}
-
-/// Has errors come here, so that `raw::thread_part` can excuse one that is none.
-/// The policy stays what it is.
-#[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
-#[inline]
-pub(crate) fn install() {
-    use core::sync::atomic::AtomicBool;
-
-    static INSTALLED: AtomicBool = AtomicBool::new(false);
-    if !INSTALLED.load(Ordering::Relaxed) && !INSTALLED.swap(true, Ordering::Relaxed) {
-        register();
     }
 }
 
@@ -260,17 +244,8 @@ fn register() {
 ///
 /// None; the type says `unsafe`.
 unsafe extern "C" fn error(code: c_int, _argument: *mut c_void) {
-    #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
-    if crate::raw::thread_part::excuses(code) {
-        return;
-    }
     let mode = MODE.load(Ordering::Acquire);
     if mode == DEFAULT {
-        // As upstream's own handler does in these builds.
-        #[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
-        if code == EFAULT {
-            std::process::abort();
-        }
         return;
     }
     LAST.store(code, Ordering::Relaxed);

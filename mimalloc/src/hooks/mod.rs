@@ -25,8 +25,6 @@ mod output;
 
 pub(crate) use deferred::collecting;
 pub use deferred::set_deferred_free;
-#[cfg(all(mimalloc_theap, mimalloc_hardened, feature = "std"))]
-pub(crate) use error::install as install_error_handler;
 pub use error::{
     ErrorCode, ErrorKind, ErrorPolicy, error_count, last_error, set_error_hook, set_error_policy,
 };

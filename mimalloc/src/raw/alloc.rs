@@ -342,7 +342,7 @@ unsafe fn realign<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) 
 ///
 /// # Safety
 ///
-/// `source` is usable on this thread.
+/// What `source` was made with still holds.
 #[inline(always)]
 pub(crate) unsafe fn container_allocate<S: Source, const ZERO: bool>(
     source: S,
@@ -350,6 +350,9 @@ pub(crate) unsafe fn container_allocate<S: Source, const ZERO: bool>(
 ) -> Option<NonNull<u8>> {
     if layout.size() == 0 {
         return Some(dangling(layout));
+    }
+    if !source.is_usable() {
+        return None;
     }
     NonNull::new(if ZERO {
         // SAFETY: the size is not zero and the source usable.
@@ -378,7 +381,7 @@ pub(crate) unsafe fn container_deallocate(ptr: NonNull<u8>, layout: Layout) {
 /// # Safety
 ///
 /// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() >= old.size()`; `source` is usable on this thread.
+/// `new.size() >= old.size()`; what `source` was made with still holds.
 #[inline(always)]
 pub(crate) unsafe fn container_grow<S: Source>(
     source: S,
@@ -390,6 +393,9 @@ pub(crate) unsafe fn container_grow<S: Source>(
     if old.size() == 0 {
         // SAFETY: the source is usable.
         return unsafe { container_allocate::<S, false>(source, new) };
+    }
+    if !source.is_usable() {
+        return None;
     }
     // SAFETY: neither size is zero, as `new` is the larger; the rest is the
     // caller's promise.
@@ -412,6 +418,9 @@ pub(crate) unsafe fn container_grow_zeroed<S: Source>(
     if old.size() == 0 {
         // SAFETY: the source is usable.
         return unsafe { container_allocate::<S, true>(source, new) };
+    }
+    if !source.is_usable() {
+        return None;
     }
     let grown = if new.size() >= FRESH_ZERO_MIN {
         // SAFETY: as promised by the caller.
@@ -481,7 +490,7 @@ unsafe fn zero_tail(ptr: *mut u8, from: usize, to: usize) {
 /// # Safety
 ///
 /// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() <= old.size()`; `source` is usable on this thread.
+/// `new.size() <= old.size()`; what `source` was made with still holds.
 #[inline(always)]
 pub(crate) unsafe fn container_shrink<S: Source>(
     source: S,
@@ -494,6 +503,9 @@ pub(crate) unsafe fn container_shrink<S: Source>(
         // SAFETY: the block fits `old` and is given up.
         unsafe { container_deallocate(ptr, old) };
         return Some(dangling(new));
+    }
+    if !source.is_usable() {
+        return None;
     }
     // SAFETY: neither size is zero, as `old` is the larger; the rest is the
     // caller's promise.

@@ -6,5 +6,4 @@ pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod source;
 pub(crate) mod string;
-#[cfg(mimalloc_theap)]
 pub(crate) mod thread_part;

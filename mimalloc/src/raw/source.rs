@@ -8,17 +8,23 @@ use core::ffi::c_void;
 
 use mimalloc_sys as sys;
 
+use super::thread_part;
+
 /// The C entries of one place to allocate from.
 ///
 /// # Safety
 ///
 /// Whoever makes a value of an implementing type promises that its C object is
-/// usable on the current thread for as long as the value is used.
+/// live and may be used on the current thread for as long as the value is used.
+/// It is *usable* once [`is_usable`](Self::is_usable) has said so.
 ///
 /// Implementations return either null or a block that is valid for the size
 /// asked for, aligned to at least the word size, to 16 bytes when the size is
 /// at least that, and to `align` where there is such an argument.
 pub(crate) unsafe trait Source: Copy {
+    /// Whether the thread has what it takes, which may cost memory. Mostly a
+    /// constant.
+    fn is_usable(self) -> bool;
     /// Allocates `size` bytes, `0 < size <= SMALL_MAX`.
     unsafe fn malloc_small(self, size: usize) -> *mut c_void;
     /// As [`malloc_small`](Self::malloc_small), all bytes zero.
@@ -51,6 +57,11 @@ pub(crate) struct Default;
 // SAFETY: the functions initialise the thread's heap on first use; upstream
 // documents size and alignment as required above.
 unsafe impl Source for Default {
+    #[inline(always)]
+    fn is_usable(self) -> bool {
+        true
+    }
+
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
         // The word-sized entry saves rounding at run time; it is not exported
@@ -127,19 +138,10 @@ unsafe impl Source for Default {
     }
 }
 
-/// What allocators on a heap use; see `Heap::source`.
-#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
-pub(crate) type OfHeap = InHeap;
-/// What allocators on a heap use; see `Heap::source`.
-#[cfg(all(mimalloc_theap, mimalloc_hardened))]
-pub(crate) type OfHeap = InTheap;
-
 /// A heap: on engine v3 any thread's, on v2 the creating thread's.
-#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InHeap(*mut sys::mi_heap_t);
 
-#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
 impl InHeap {
     /// # Safety
     ///
@@ -153,8 +155,12 @@ impl InHeap {
 
 // SAFETY: `InHeap::new` makes the caller promise a usable heap; upstream
 // documents size and alignment as required above.
-#[cfg(not(all(mimalloc_theap, mimalloc_hardened)))]
 unsafe impl Source for InHeap {
+    #[inline(always)]
+    fn is_usable(self) -> bool {
+        thread_part::ready()
+    }
+
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
         // SAFETY: the heap is usable by `new`; the caller keeps `size` small.
@@ -230,7 +236,7 @@ pub(crate) struct InTheap(*mut sys::mi_theap_t);
 impl InTheap {
     /// # Safety
     ///
-    /// `theap` must come from `mi_heap_theap` on the current thread, and its
+    /// `theap` must come from `thread_part::find` on the current thread, and its
     /// heap must be live for as long as the value is used.
     #[inline(always)]
     pub(crate) const unsafe fn new(theap: *mut sys::mi_theap_t) -> Self {
@@ -243,6 +249,12 @@ impl InTheap {
 // documents size and alignment as required above. When upstream could not make
 // a theap it hands out one whose every allocation is null.
 unsafe impl Source for InTheap {
+    #[inline(always)]
+    fn is_usable(self) -> bool {
+        // See `thread_part::find`.
+        cfg!(mimalloc_vendored) || !self.0.is_null()
+    }
+
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
         #[cfg(mimalloc_vendored)]

@@ -43,9 +43,7 @@ pub(crate) unsafe fn copy(from: *const c_char, text: Text) -> *mut c_char {
 /// `from` is a C string.
 pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, text: Text) -> *mut c_char {
     let heap = heap.as_raw();
-    #[cfg(all(mimalloc_theap, mimalloc_hardened))]
-    // SAFETY: the heap is live.
-    if !unsafe { super::thread_part::available(heap) } {
+    if !super::thread_part::ready() {
         return core::ptr::null_mut();
     }
     match text {
