@@ -6,50 +6,88 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// cfgs that hold when the linked library has all the functions listed.
+/// The engines that a group of functions is for.
+#[derive(PartialEq)]
+enum Of {
+    Both,
+    V3,
+    V2,
+}
+use Of::{Both, V2, V3};
+
+/// cfgs that hold when the linked library is of the engine, and has all the
+/// functions listed.
 ///
 /// A vendored library has everything; an older system library may not, and an
 /// item that needs a missing function must be absent instead of failing to link.
-const GROUPS: &[(&str, &[&str])] = &[
+const GROUPS: &[(&str, Of, &[&str])] = &[
     // v3: the precondition-checked "small" frees and word-sized allocation.
-    ("mimalloc_sized_free", &["mi_free_small_nonnull"]),
+    ("mimalloc_sized_free", V3, &["mi_free_small_nonnull"]),
     (
         "mimalloc_theap",
+        V3,
         &[
             "mi_heap_theap",
             "mi_theap_malloc_small",
             "mi_theap_zalloc_small",
         ],
     ),
-    ("mimalloc_has_stats", &["mi_stats_get", "mi_stats_get_json"]),
-    ("mimalloc_has_heap_stats", &["mi_heap_stats_get"]),
-    ("mimalloc_has_bin_size", &["mi_stats_get_bin_size"]),
-    ("mimalloc_has_option_get_size", &["mi_option_get_size"]),
-    ("mimalloc_has_options_print", &["mi_options_print"]),
-    ("mimalloc_has_options_print_out", &["mi_options_print_out"]),
+    (
+        "mimalloc_has_stats",
+        Both,
+        &["mi_stats_get", "mi_stats_get_json"],
+    ),
+    ("mimalloc_has_heap_stats", V3, &["mi_heap_stats_get"]),
+    ("mimalloc_has_bin_size", V3, &["mi_stats_get_bin_size"]),
+    (
+        "mimalloc_has_option_get_size",
+        Both,
+        &["mi_option_get_size"],
+    ),
+    ("mimalloc_has_options_print", Both, &["mi_options_print"]),
+    (
+        "mimalloc_has_options_print_out",
+        V3,
+        &["mi_options_print_out"],
+    ),
     (
         "mimalloc_has_process_info_print",
+        V3,
         &["mi_process_info_print"],
     ),
-    ("mimalloc_has_arenas_print", &["mi_arenas_print"]),
-    ("mimalloc_has_heap_new_ex", &["mi_heap_new_ex"]),
-    ("mimalloc_has_heap_zalloc_small", &["mi_heap_zalloc_small"]),
-    ("mimalloc_has_threadpool", &["mi_thread_set_in_threadpool"]),
-    ("mimalloc_has_arena_contains", &["mi_arena_contains"]),
+    ("mimalloc_has_arenas_print", Both, &["mi_arenas_print"]),
+    ("mimalloc_has_heap_new_ex", V2, &["mi_heap_new_ex"]),
+    (
+        "mimalloc_has_heap_zalloc_small",
+        Both,
+        &["mi_heap_zalloc_small"],
+    ),
+    (
+        "mimalloc_has_threadpool",
+        Both,
+        &["mi_thread_set_in_threadpool"],
+    ),
+    ("mimalloc_has_arena_contains", V3, &["mi_arena_contains"]),
     (
         "mimalloc_has_arena_limits",
+        V3,
         &[
             "mi_arena_min_size",
             "mi_arena_min_alignment",
             "mi_arena_max_object_size",
         ],
     ),
-    ("mimalloc_has_arenas_purge", &["mi_arenas_purge"]),
+    ("mimalloc_has_arenas_purge", V3, &["mi_arenas_purge"]),
     (
         "mimalloc_has_profiler",
+        V3,
         &["mi_pprof_profiler_new", "mi_profile"],
     ),
-    ("mimalloc_has_numa_affinity", &["mi_heap_set_numa_affinity"]),
+    (
+        "mimalloc_has_numa_affinity",
+        V3,
+        &["mi_heap_set_numa_affinity"],
+    ),
 ];
 
 fn link_fact(name: &str) -> String {
@@ -75,7 +113,7 @@ fn main() {
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
     }
-    for (cfg, _) in GROUPS {
+    for (cfg, ..) in GROUPS {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
     }
 
@@ -119,24 +157,9 @@ fn main() {
     }
     let missing = link_fact("MISSING");
     let missing: Vec<&str> = missing.split(',').collect();
-    for (cfg, functions) in GROUPS {
-        let only_v3 = matches!(
-            *cfg,
-            "mimalloc_sized_free"
-                | "mimalloc_theap"
-                | "mimalloc_has_heap_stats"
-                | "mimalloc_has_bin_size"
-                | "mimalloc_has_options_print_out"
-                | "mimalloc_has_process_info_print"
-                | "mimalloc_has_arena_contains"
-                | "mimalloc_has_arena_limits"
-                | "mimalloc_has_arenas_purge"
-                | "mimalloc_has_profiler"
-                | "mimalloc_has_numa_affinity"
-        );
-        let only_v2 = matches!(*cfg, "mimalloc_has_heap_new_ex");
-        let of_engine = if v2 { !only_v3 } else { !only_v2 };
-        if of_engine && functions.iter().all(|function| !missing.contains(function)) {
+    let other = if v2 { V3 } else { V2 };
+    for (cfg, of, functions) in GROUPS {
+        if *of != other && functions.iter().all(|function| !missing.contains(function)) {
             set(cfg);
         }
     }

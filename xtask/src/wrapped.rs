@@ -5,15 +5,18 @@
 //! at `lib.rs`, so that `cfg`s hold as for the compiler. A `cfg` that differs
 //! between builds of one engine counts as both true and false.
 
+mod groups;
+
 use core::iter::Peekable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use proc_macro2::{Delimiter, TokenStream, TokenTree, token_stream};
 
 use crate::engine::Engine;
 use crate::files;
+use groups::Group;
 
 /// Where a C function appears, as `item (file)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub(crate) type Wrapped = BTreeMap<String, Sites>;
 /// Searches `mimalloc/src` as compiled with `engine`, which has `functions`.
 pub(crate) fn search(engine: Engine, functions: &BTreeSet<String>) -> Result<Wrapped> {
     let root = files::root().join("mimalloc");
-    let groups = groups(&files::read(&root.join("build.rs"))?)?;
+    let groups = groups::parse(&files::read(&root.join("build.rs"))?)?;
     let mut search = Search {
         engine,
         functions,
@@ -42,45 +45,12 @@ pub(crate) fn search(engine: Engine, functions: &BTreeSet<String>) -> Result<Wra
     Ok(search.found)
 }
 
-/// The `GROUPS` of the build script: `cfg` to the functions that it stands for.
-fn groups(build: &str) -> Result<BTreeMap<String, Vec<String>>> {
-    let table = build
-        .split_once("const GROUPS: &[(&str, &[&str])] = &")
-        .and_then(|(_, rest)| rest.split_once("];\n"))
-        .context("mimalloc/build.rs has no table `const GROUPS`")?;
-    let tokens = format!("{}]", table.0).parse::<TokenStream>();
-    let tokens = tokens.map_err(|error| anyhow::anyhow!("mimalloc/build.rs: {error}"))?;
-    let mut words = Vec::new();
-    literals(tokens, &mut words);
-    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut cfg = String::new();
-    for word in words {
-        if word.starts_with("mimalloc_") {
-            cfg = word;
-        } else {
-            groups.entry(cfg.clone()).or_default().push(word);
-        }
-    }
-    Ok(groups)
-}
-
-/// The string literals in `tokens`, in order.
-fn literals(tokens: TokenStream, found: &mut Vec<String>) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => literals(group.stream(), found),
-            TokenTree::Literal(text) => found.push(text.to_string().trim_matches('"').to_owned()),
-            _ => {}
-        }
-    }
-}
-
 type Tokens = Peekable<token_stream::IntoIter>;
 
 struct Search<'a> {
     engine: Engine,
     functions: &'a BTreeSet<String>,
-    groups: BTreeMap<String, Vec<String>>,
+    groups: BTreeMap<String, Group>,
     src: PathBuf,
     found: Wrapped,
 }
@@ -208,6 +178,13 @@ impl Search<'_> {
         format!("{} ({path})", place.item)
     }
 
+    /// Whether the build script sets the group's `cfg` for a complete library.
+    fn has(&self, group: &Group) -> bool {
+        let mut functions = group.functions.iter();
+        group.of.is_none_or(|engine| engine == self.engine)
+            && functions.all(|function| self.functions.contains(function))
+    }
+
     /// Whether a `cfg` predicate holds; `None` when builds of the engine differ.
     fn cfg(&self, predicate: TokenStream) -> Option<bool> {
         let mut tokens = predicate.into_iter();
@@ -217,11 +194,7 @@ impl Search<'_> {
                 "mimalloc_v3" => Some(self.engine == Engine::V3),
                 "mimalloc_v2" => Some(self.engine == Engine::V2),
                 "test" => Some(false),
-                _ => self.groups.get(&name).map(|functions| {
-                    functions
-                        .iter()
-                        .all(|function| self.functions.contains(function))
-                }),
+                _ => self.groups.get(&name).map(|group| self.has(group)),
             };
         };
         let parts: Vec<TokenTree> = group.stream().into_iter().collect();
@@ -384,22 +357,15 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::groups::tests::BUILD;
     use super::*;
-
-    const BUILD: &str = "const GROUPS: &[(&str, &[&str])] = &[
-        // The \"small\" ones.
-        (\"mimalloc_theap\", &[\"mi_theap\", \"mi_other\"]),
-        (\"mimalloc_has_print\", &[\"mi_print\"]),
-    ];
-    fn main() { println!(\"mimalloc_no\"); }
-";
 
     fn found(engine: Engine, functions: &[&str], text: &str) -> Wrapped {
         let functions = functions.iter().map(|&name| name.to_owned()).collect();
         let mut search = Search {
             engine,
             functions: &functions,
-            groups: groups(BUILD).unwrap(),
+            groups: groups::parse(BUILD).unwrap(),
             src: PathBuf::from("src"),
             found: Wrapped::new(),
         };
@@ -413,14 +379,6 @@ mod tests {
 
     fn all(sites: &BTreeSet<String>) -> Vec<&str> {
         sites.iter().map(String::as_str).collect()
-    }
-
-    #[test]
-    fn groups_are_read_from_the_build_script() {
-        let groups = groups(BUILD).unwrap();
-        assert_eq!(groups.len(), 2);
-        assert_eq!(groups["mimalloc_theap"], ["mi_theap", "mi_other"]);
-        assert!(super::groups("fn main() {}").is_err());
     }
 
     #[test]
@@ -457,12 +415,14 @@ mod tests {
                 #[cfg(any(mimalloc_theap, test))] sys::mi_d();
                 #[cfg(mimalloc_vendored)] sys::mi_e();
                 #[cfg(not(mimalloc_vendored))] sys::mi_f();
+                #[cfg(mimalloc_has_ex)] sys::mi_i();
             }
             #[cfg(mimalloc_has_print)] #[doc(alias = \"mi_print\")] pub fn print() {}
             #[cfg(test)] mod tests { fn t<A, B>() { sys::mi_g() } }
             fn last() { sys::mi_h() }";
         let mut names = vec![
-            "mi_a", "mi_b", "mi_c", "mi_d", "mi_e", "mi_f", "mi_g", "mi_h", "mi_theap", "mi_other",
+            "mi_a", "mi_b", "mi_c", "mi_d", "mi_e", "mi_f", "mi_g", "mi_h", "mi_i", "mi_ex",
+            "mi_theap", "mi_other",
         ];
         let found = |engine, names: &[&str]| -> Vec<String> {
             self::found(engine, names, text).into_keys().collect()
@@ -471,11 +431,11 @@ mod tests {
             found(Engine::V3, &names),
             ["mi_a", "mi_c", "mi_d", "mi_e", "mi_f", "mi_h"]
         );
-        names.truncate(8);
+        names.truncate(10);
         names.push("mi_print");
         assert_eq!(
             found(Engine::V2, &names),
-            ["mi_b", "mi_e", "mi_f", "mi_h", "mi_print"]
+            ["mi_b", "mi_e", "mi_f", "mi_h", "mi_i", "mi_print"]
         );
     }
 }
