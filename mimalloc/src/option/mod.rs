@@ -7,114 +7,12 @@ use mimalloc_sys as ffi;
 
 mod error;
 mod kind;
+#[macro_use]
+mod table;
 
 pub use error::{OptionError, OptionErrorKind};
 pub use kind::{ReadWhen, Unit};
-
-/// What the table of an engine says about one option.
-pub(crate) struct Info {
-    /// `mi_option_…`, from the bindings.
-    #[cfg_attr(mimalloc_foreign_options, expect(dead_code, reason = "numbers differ"))]
-    number: ffi::mi_option_t,
-    c_name: &'static str,
-    env_name: &'static str,
-    unit: Unit,
-    read_when: ReadWhen,
-    /// Names of the same option in other versions, without prefix.
-    #[cfg_attr(
-        not(mimalloc_foreign_options),
-        expect(dead_code, reason = "numbers are right")
-    )]
-    former: &'static [&'static str],
-}
-
-/// Defines the enum and its table from one row an option.
-macro_rules! options {
-    ($(
-        $(#[doc = $doc:literal])+
-        $variant:ident = $number:ident, $c_name:literal, $env:literal, $unit:ident, $when:ident,
-            default $default:literal, former [$($former:literal),*];
-    )+) => {
-        /// A runtime option of mimalloc: how eagerly it gives memory back, how
-        /// much it reserves, what it prints.
-        ///
-        /// The name is used by path, like `io::Result`: write
-        /// `mimalloc::Option::PurgeDelay` and don't import it, or it shadows
-        /// `core::option::Option`.
-        ///
-        /// The variants are the options of the linked engine; v3 and v2 have
-        /// different ones. Each says when it is read: **most take effect only
-        /// on what is made afterwards**, and those read at startup can't be
-        /// set from `main` at all. For them there are the environment variable
-        /// and [`startup_options!`](crate::startup_options).
-        ///
-        /// # Thread safety
-        ///
-        /// Options are process-wide. Upstream keeps each in a plain machine
-        /// word that is read and written without synchronisation: a thread that
-        /// reads while another one sets sees the old value or the new one, at
-        /// some later time. Set options early, from one thread.
-        ///
-        /// # Safety of options
-        ///
-        /// Any value of any option is safe, but for two: `DestroyOnExit`, which
-        /// frees blocks that other threads still use, and
-        /// `UnsafeGuardedPrecise` (`GuardedPrecise` on v2), which gives up
-        /// alignment. On v2 there is a third, `MaxSegmentReclaim`, which would
-        /// put blocks of other threads into a [`Heap`](crate::Heap). The setters refuse these with an error;
-        /// [`set_unchecked`](Self::set_unchecked) sets them.
-        ///
-        /// # Examples
-        ///
-        /// ```
-        /// use mimalloc::{KiB, MiB};
-        ///
-        /// # fn main() -> Result<(), mimalloc::OptionError> {
-        /// // Give freed memory back at once instead of after a while.
-        /// mimalloc::Option::PurgeDelay.set(0)?;
-        /// assert_eq!(mimalloc::Option::PurgeDelay.get(), 0);
-        ///
-        /// // Reserve the next arenas in smaller pieces. Sizes are bytes.
-        /// mimalloc::Option::ArenaReserve.set_size(64 * MiB)?;
-        /// assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
-        /// // The number underneath is in KiB, as in C.
-        /// assert_eq!(mimalloc::Option::ArenaReserve.get(), (64 * MiB / KiB) as i64);
-        /// # Ok(())
-        /// # }
-        /// ```
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[doc(alias = "mi_option_t")]
-        #[non_exhaustive]
-        pub enum Option {
-            $(
-                $(#[doc = $doc])+
-                ///
-                #[doc = concat!(
-                    "Default: ", $default,
-                    ". Unit: [`", stringify!($unit), "`](super::Unit::", stringify!($unit),
-                    "). Read: [`", stringify!($when), "`](super::ReadWhen::", stringify!($when),
-                    "). Environment: `", $env, "`."
-                )]
-                #[doc(alias = $c_name)]
-                $variant,
-            )+
-        }
-
-        impl Option {
-            /// Every option of the engine, in upstream's order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-        }
-
-        pub(super) const INFO: &[super::Info] = &[$(super::Info {
-            number: mimalloc_sys::$number,
-            c_name: $c_name,
-            env_name: $env,
-            unit: super::Unit::$unit,
-            read_when: super::ReadWhen::$when,
-            former: &[$($former),*],
-        }),+];
-    };
-}
+use table::Info;
 
 #[cfg(mimalloc_v2)]
 mod v2;
