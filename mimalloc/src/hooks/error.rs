@@ -66,76 +66,42 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-// The three that all systems share, but for Haiku, where errors are negative.
-const ENOMEM: i32 = if cfg!(target_os = "haiku") {
-    i32::MIN
+// `ENOMEM`, `EFAULT` and `EINVAL`, which all systems share, but for Haiku, where
+// errors are negative.
+const SHARED: [i32; 3] = if cfg!(target_os = "haiku") {
+    [i32::MIN, i32::MIN + 0x301, i32::MIN + 5]
 } else {
-    12
+    [12, 14, 22]
 };
-const EFAULT: i32 = if cfg!(target_os = "haiku") {
-    i32::MIN + 0x301
+// `EAGAIN` and `EOVERFLOW`.
+const OWN: [i32; 2] = if cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "fuchsia"
+)) {
+    let mips = cfg!(any(target_arch = "mips", target_arch = "mips64"));
+    [11, if mips { 79 } else { 75 }]
+} else if cfg!(windows) {
+    [11, 132]
+} else if cfg!(target_os = "openbsd") {
+    [35, 87]
+} else if cfg!(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "dragonfly"
+)) {
+    [35, 84]
 } else {
-    14
-};
-const EINVAL: i32 = if cfg!(target_os = "haiku") {
-    i32::MIN + 5
-} else {
-    22
+    // Elsewhere the two are `Other`: distinct values that no error has.
+    [i32::MAX, i32::MAX - 1]
 };
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
-const EAGAIN: i32 = 11;
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
-const EOVERFLOW: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    79
-} else {
-    75
-};
-#[cfg(windows)]
-const EAGAIN: i32 = 11;
-#[cfg(windows)]
-const EOVERFLOW: i32 = 132;
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
-const EAGAIN: i32 = 35;
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
-const EOVERFLOW: i32 = if cfg!(target_os = "openbsd") { 87 } else { 84 };
-// Elsewhere the two are `Other`: distinct values that no error has.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "fuchsia",
-    windows,
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-)))]
-const EAGAIN: i32 = i32::MAX;
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "fuchsia",
-    windows,
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-)))]
-const EOVERFLOW: i32 = i32::MAX - 1;
+const ENOMEM: i32 = SHARED[0];
+const EFAULT: i32 = SHARED[1];
+const EINVAL: i32 = SHARED[2];
+const EAGAIN: i32 = OWN[0];
+const EOVERFLOW: i32 = OWN[1];
 
 /// What mimalloc does about an error, after it printed a message if it prints
 /// errors at all. The function that failed then returns: an allocation fails, an
