@@ -145,6 +145,7 @@ macro_rules! startup_options {
     target_os = "haiku",
     target_os = "fuchsia",
     target_os = "hurd",
+    target_vendor = "apple",
 ))]
 macro_rules! __startup_hook {
     ($settings:expr) => {
@@ -153,23 +154,15 @@ macro_rules! __startup_hook {
         }
 
         #[used]
-        #[unsafe(link_section = ".init_array.00099")]
-        static HOOK: extern "C" fn() = apply;
-    };
-}
-
-/// As on ELF; the order is that of the linked objects.
-#[doc(hidden)]
-#[macro_export]
-#[cfg(target_vendor = "apple")]
-macro_rules! __startup_hook {
-    ($settings:expr) => {
-        extern "C" fn apply() {
-            $crate::__startup::apply($settings);
-        }
-
-        #[used]
-        #[unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")]
+        // On Apple the order is that of the linked objects.
+        #[cfg_attr(
+            target_vendor = "apple",
+            unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs")
+        )]
+        #[cfg_attr(
+            not(target_vendor = "apple"),
+            unsafe(link_section = ".init_array.00099")
+        )]
         static HOOK: extern "C" fn() = apply;
     };
 }
