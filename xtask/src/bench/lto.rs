@@ -6,7 +6,6 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::{Arg, ValueExt as _};
 
-use super::machine::Machine;
 use super::measure::{self, Plan};
 use super::names;
 use super::report::Report;
@@ -57,21 +56,9 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
         environment: Vec::new(),
         workloads,
     };
-    let results = measure::run(&plan, &subjects)?;
-    let machine = Machine::this();
-    let report = Report {
-        plan: &plan,
-        subjects: &subjects,
-        results: &results,
-        base: &plain.row,
-        machine: &machine,
-    };
-    report.print();
-    ensure!(
-        results.failures.is_empty(),
-        "{}",
-        results.failures.join("\n")
-    );
+    let report = Report::measure(&plan, &subjects, &plain.row)?;
+    let failures = &report.results.failures;
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
     let means = report.means(subjects.len() - 1);
     let gain = means
         .iter()

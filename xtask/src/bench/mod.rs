@@ -18,7 +18,6 @@ use lexopt::{Arg, ValueExt as _};
 
 use crate::files;
 pub(crate) use lto::run as run_lto;
-use machine::Machine;
 use measure::{Plan, Results};
 use report::Report;
 use rows::{Profile, Row, Subject};
@@ -102,16 +101,7 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
         environment: flags.environment,
         workloads: measure::workloads(&subjects, flags.workloads.as_deref(), flags.instructions)?,
     };
-    let results = measure::run(&plan, &subjects)?;
-    let machine = Machine::this();
-    let report = Report {
-        plan: &plan,
-        subjects: &subjects,
-        results: &results,
-        base: &flags.base,
-        machine: &machine,
-    };
-    report.print();
+    let report = Report::measure(&plan, &subjects, &flags.base)?;
     if let Some(path) = &flags.json {
         files::write(path, &report.json(&absent)?)?;
         println!("wrote {}", path.display());
@@ -120,7 +110,7 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
         files::write(path, &svg::chart(&report))?;
         println!("wrote {}", path.display());
     }
-    verdict(&results, &absent, flags.rows.is_some())
+    verdict(&report.results, &absent, flags.rows.is_some())
 }
 
 /// Builds what the flags ask for; says what can't be built, and why.

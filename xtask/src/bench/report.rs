@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::machine::Machine;
-use super::measure::{Cell, Plan, Results, Workload};
+use super::measure::{self, Cell, Plan, Results, Workload};
 use super::rows::{Profile, Subject};
 use super::stats;
 
@@ -32,11 +32,26 @@ pub(crate) struct Report<'a> {
     /// The rows, in the order of the cells.
     pub(crate) subjects: &'a [Subject],
     /// What came out.
-    pub(crate) results: &'a Results,
+    pub(crate) results: Results,
     /// The row that ratios refer to.
     pub(crate) base: &'a str,
     /// Where.
-    pub(crate) machine: &'a Machine,
+    pub(crate) machine: Machine,
+}
+
+impl<'a> Report<'a> {
+    /// Measures, and prints what came out.
+    pub(crate) fn measure(plan: &'a Plan, subjects: &'a [Subject], base: &'a str) -> Result<Self> {
+        let report = Self {
+            plan,
+            subjects,
+            results: measure::run(plan, subjects)?,
+            base,
+            machine: Machine::this(),
+        };
+        report.print();
+        Ok(report)
+    }
 }
 
 impl Report<'_> {
@@ -98,7 +113,7 @@ impl Report<'_> {
     }
 
     /// Prints the tables.
-    pub(crate) fn print(&self) {
+    fn print(&self) {
         for profile in self.profiles() {
             let columns = self.of(profile);
             println!(
