@@ -1,11 +1,33 @@
-//! Reads a profile as `pprof` does: protocol buffers, mappings, and the
-//! program's own symbols.
+//! What the tests of the profiler share. It reads a profile as `pprof` does:
+//! protocol buffers, mappings, and the program's own symbols.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use mimalloc::MiMalloc;
 use object::{Object, ObjectSegment};
 use prost::Message;
+
+#[global_allocator]
+static GLOBAL: MiMalloc = MiMalloc;
+
+/// Runs `test` with a folder for its profiles.
+pub(crate) fn in_folder(name: &str, test: impl FnOnce(&Path)) {
+    let folder = format!("{name}-{}", std::process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    test(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Allocates with the global allocator, in samples that have its name.
+#[inline(never)]
+#[allow(clippy::vec_box, reason = "each is to be a sample of its own")]
+pub(crate) fn keep_many_boxes() -> Vec<Box<[u64; 8]>> {
+    let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
+    // More to do, so that the call above is no jump.
+    std::hint::black_box(boxes)
+}
 
 /// The messages of pprof's `profile.proto`, as far as mimalloc writes them.
 mod proto {

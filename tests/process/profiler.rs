@@ -11,22 +11,11 @@ use profiled::main;
 
 #[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 mod profiled {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
-    use mimalloc::{Heap, MiMalloc, Profiler, ProfilerError, ProfilerOptions};
+    use mimalloc::{Heap, Profiler, ProfilerError, ProfilerOptions};
 
-    use crate::pprof::Profile;
-
-    #[global_allocator]
-    static GLOBAL: MiMalloc = MiMalloc;
-
-    #[inline(never)]
-    #[allow(clippy::vec_box, reason = "each is to be a sample of its own")]
-    fn keep_many_boxes() -> Vec<Box<[u64; 8]>> {
-        let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
-        // More to do, so that the call above is no jump.
-        std::hint::black_box(boxes)
-    }
+    use crate::pprof::{self, Profile, keep_many_boxes};
 
     #[inline(never)]
     fn build_strings_and_drop_them() -> usize {
@@ -36,12 +25,10 @@ mod profiled {
     }
 
     pub(super) fn main() {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("profiler-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        bases_that_cannot_be(&folder);
-        the_whole_process(&folder);
-        std::fs::remove_dir_all(&folder).unwrap();
+        pprof::in_folder("profiler", |folder| {
+            bases_that_cannot_be(folder);
+            the_whole_process(folder);
+        });
     }
 
     fn bases_that_cannot_be(folder: &Path) {

@@ -12,14 +12,11 @@ use profiled::main;
 #[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 mod profiled {
     use std::num::NonZeroUsize;
-    use std::path::PathBuf;
+    use std::path::Path;
 
-    use mimalloc::{Heap, MiMalloc, Profiler, ProfilerError};
+    use mimalloc::{Heap, Profiler, ProfilerError};
 
-    use crate::pprof::Profile;
-
-    #[global_allocator]
-    static GLOBAL: MiMalloc = MiMalloc;
+    use crate::pprof::{self, Profile, keep_many_boxes};
 
     #[inline(never)]
     fn fill_the_heap(heap: &Heap) {
@@ -28,18 +25,11 @@ mod profiled {
         }
     }
 
-    #[inline(never)]
-    #[allow(clippy::vec_box, reason = "each is to be a sample of its own")]
-    fn fill_elsewhere() -> Vec<Box<[u64; 8]>> {
-        let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
-        // More to do, so that the call above is no jump.
-        std::hint::black_box(boxes)
+    pub(super) fn main() {
+        pprof::in_folder("profiler-heap", one_heap);
     }
 
-    pub(super) fn main() {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("profiler-heap-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+    fn one_heap(folder: &Path) {
         let profiler = Profiler::options()
             .sample_rate(1024)
             .snapshot_every_allocated(NonZeroUsize::new(1 << 20).unwrap())
@@ -57,7 +47,7 @@ mod profiled {
             profiler.start();
             fill_the_heap(&heap);
             fill_the_heap(&shy);
-            assert_eq!(fill_elsewhere().len(), 100_000);
+            assert_eq!(keep_many_boxes().len(), 100_000);
             std::thread::scope(|scope| {
                 scope.spawn(|| fill_the_heap(&heap));
             });
@@ -65,7 +55,7 @@ mod profiled {
         profiler.snapshot();
         profiler.stop();
 
-        let mut files: Vec<_> = std::fs::read_dir(&folder)
+        let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
@@ -76,8 +66,7 @@ mod profiled {
             let profile = Profile::read(file);
             let [objects, bytes, ..] = profile.of("fill_the_heap");
             assert!(objects > 5 && bytes == 64 * objects, "{objects} {bytes}");
-            assert!(!profile.has("fill_elsewhere"));
+            assert!(!profile.has("keep_many_boxes"));
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
