@@ -109,6 +109,7 @@ fn main() {
         "mimalloc_profile",
         "mimalloc_foreign_options",
         "mimalloc_owned_heaps",
+        "mimalloc_theap_cache",
         "mimalloc_nightly_compiler",
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
@@ -158,17 +159,24 @@ fn main() {
     let missing = link_fact("MISSING");
     let missing: Vec<&str> = missing.split(',').collect();
     let other = if v2 { V3 } else { V2 };
+    // Where all destructors of `thread_local!`s run before mimalloc is done with
+    // a thread: std leaves them to glibc, which runs them before those of
+    // pthread keys.
+    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    let destructors_first = target("OS") == "linux" && target("ENV") == "gnu";
     for (cfg, of, functions) in GROUPS {
         if *of != other && functions.iter().all(|function| !missing.contains(function)) {
             set(cfg);
+            let has_std = env::var_os("CARGO_FEATURE_STD").is_some();
+            let is_64_bit = target("POINTER_WIDTH") == "64";
+            if *cfg == "mimalloc_theap" && destructors_first && has_std && is_64_bit {
+                set("mimalloc_theap_cache");
+            }
         }
     }
-    // A v2 heap belongs to its thread and dies with mimalloc's thread state.
-    // Only where std runs `thread_local!` destructors before pthread keys can
-    // an owned v2 heap in a thread-local be dropped in time.
-    let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    let libc = env::var("CARGO_CFG_TARGET_ENV").unwrap_or_default();
-    if !v2 || (os == "linux" && libc == "gnu") {
+    // A v2 heap belongs to its thread and dies with mimalloc's thread state; an
+    // owned one in a thread-local must be dropped in time.
+    if !v2 || destructors_first {
         set("mimalloc_owned_heaps");
     }
     option_numbers(&link_fact("OPTIONS"));

@@ -8,7 +8,7 @@ use mimalloc_sys as sys;
 use crate::error::AllocError;
 use crate::heap::Heap;
 #[cfg(mimalloc_v3)]
-use crate::raw::alloc;
+use crate::raw::container;
 
 /// # Guarded blocks
 ///
@@ -77,9 +77,9 @@ impl Heap {
     fn own_theap(&self) -> Result<*mut sys::mi_theap_t, AllocError> {
         let layout = Layout::new::<usize>();
         // SAFETY: the source is usable while `self` is.
-        let probe = unsafe { alloc::container_allocate::<_, false>(self.source(), layout) };
+        let probe = unsafe { container::allocate::<_, false>(self.source(), layout) };
         // SAFETY: just allocated for this layout.
-        unsafe { alloc::container_deallocate(probe.ok_or(AllocError)?, layout) };
+        unsafe { container::deallocate(probe.ok_or(AllocError)?, layout) };
         // SAFETY: the heap is live.
         Ok(unsafe { crate::raw::thread_part::find(self.as_raw()) })
     }

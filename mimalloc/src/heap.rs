@@ -1,5 +1,7 @@
 //! Heaps: memory that is thrown away in one call.
 
+mod default_guard;
+
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
@@ -8,8 +10,12 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use mimalloc_sys as sys;
 
+pub use default_guard::DefaultGuard;
+
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
+#[cfg(mimalloc_theap_cache)]
+use crate::raw::cache::HeapId;
 use crate::raw::thread_part;
 use crate::raw::{lock, source};
 
@@ -79,6 +85,8 @@ pub struct Heap {
     raw: NonNull<sys::mi_heap_t>,
     /// Where [`reset`](Self::reset) makes the next heap.
     arena: MaybeArena,
+    #[cfg(mimalloc_theap_cache)]
+    id: HeapId,
 }
 
 // SAFETY: engine v3 documents heaps as usable and destroyable on any thread
@@ -192,10 +200,14 @@ impl Heap {
         struct Main {
             raw: AtomicPtr<sys::mi_heap_t>,
             arena: MaybeArena,
+            #[cfg(mimalloc_theap_cache)]
+            id: HeapId,
         }
         static MAIN: Main = Main {
             raw: AtomicPtr::new(core::ptr::null_mut()),
             arena: MaybeArena::NONE,
+            #[cfg(mimalloc_theap_cache)]
+            id: HeapId::MAIN,
         };
         if MAIN.raw.load(Ordering::Acquire).is_null() {
             // SAFETY: may be called at any time, on any thread.
@@ -215,7 +227,13 @@ impl Heap {
     pub(crate) fn source(&self) -> source::InHeap {
         // SAFETY: by the type's invariant the heap lives while `self` does, and
         // on engine v2 `self` can't leave the thread.
-        unsafe { source::InHeap::new(self.raw.as_ptr()) }
+        unsafe {
+            source::InHeap::new(
+                self.raw.as_ptr(),
+                #[cfg(mimalloc_theap_cache)]
+                self.id,
+            )
+        }
     }
 
     /// Frees every block in the heap and leaves it empty, ready for the next
@@ -415,6 +433,8 @@ impl Heap {
         Self {
             raw,
             arena: MaybeArena::NONE,
+            #[cfg(mimalloc_theap_cache)]
+            id: HeapId::next(),
         }
     }
 
@@ -499,7 +519,12 @@ fn counted(
     };
     match NonNull::new(made) {
         // INVARIANT: just made, and nobody else knows it.
-        Some(raw) => Ok(Heap { raw, arena }),
+        Some(raw) => Ok(Heap {
+            raw,
+            arena,
+            #[cfg(mimalloc_theap_cache)]
+            id: HeapId::next(),
+        }),
         None => {
             #[cfg(mimalloc_v3)]
             LIVE.fetch_sub(1, Ordering::Relaxed);
@@ -533,51 +558,5 @@ impl Drop for Heap {
 impl fmt::Debug for Heap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Heap").field(&self.raw).finish()
-    }
-}
-
-/// Keeps a heap the default of the thread; see [`Heap::set_default`].
-#[derive(Debug)]
-pub struct DefaultGuard<'heap> {
-    #[cfg(mimalloc_v3)]
-    before: *mut sys::mi_theap_t,
-    #[cfg(mimalloc_v2)]
-    before: *mut sys::mi_heap_t,
-    heap: core::marker::PhantomData<&'heap Heap>,
-}
-
-impl Drop for DefaultGuard<'_> {
-    fn drop(&mut self) {
-        #[cfg(mimalloc_v3)]
-        // SAFETY: the thread's default before; `set_default` makes the caller
-        // nest guards, so that it is still live.
-        unsafe {
-            sys::mi_theap_set_default(self.before);
-        }
-        #[cfg(mimalloc_v2)]
-        // SAFETY: as above.
-        unsafe {
-            sys::mi_heap_set_default(self.before);
-        }
-    }
-}
-
-/// Whether `value` lies in a block of any heap of mimalloc.
-///
-/// Calls `mi_any_heap_contains`; on engine v2 `mi_is_in_heap_region`.
-#[must_use]
-#[doc(alias = "mi_any_heap_contains")]
-#[doc(alias = "mi_is_in_heap_region")]
-pub fn any_heap_contains<T: ?Sized>(value: &T) -> bool {
-    let ptr = core::ptr::from_ref(value).cast();
-    #[cfg(mimalloc_v3)]
-    // SAFETY: only the page map is asked.
-    unsafe {
-        sys::mi_any_heap_contains(ptr)
-    }
-    #[cfg(mimalloc_v2)]
-    // SAFETY: only mimalloc's own tables are asked.
-    unsafe {
-        sys::mi_is_in_heap_region(ptr)
     }
 }

@@ -1,6 +1,14 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(mimalloc_nightly_compiler, feature(allocator_api))]
 #![no_std]
+#![cfg_attr(
+    not(any(
+        feature = "allocator-api2-02",
+        feature = "allocator-api2-04",
+        feature = "nightly"
+    )),
+    allow(dead_code, unused_macros, reason = "what only the traits use")
+)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_core)]
 
 #[cfg(any(feature = "std", test))]
@@ -34,11 +42,12 @@ pub use mimalloc_sys as ffi;
 pub use crate::arena::{Arena, ArenaError, ArenaOptions, Foreign};
 pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
-pub use crate::heap::{DefaultGuard, Heap, MAX_HEAPS, any_heap_contains};
+pub use crate::heap::{DefaultGuard, Heap, MAX_HEAPS};
 pub use crate::local::Local;
 #[cfg(mimalloc_has_options_print)]
 pub use crate::option::print_options;
 pub use crate::option::{Option, OptionError, OptionErrorKind, ReadWhen, Unit};
+pub use crate::process::any_heap_contains;
 #[cfg(mimalloc_has_process_info_print)]
 pub use crate::process::print_process_info;
 #[cfg(mimalloc_has_threadpool)]

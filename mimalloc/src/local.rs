@@ -16,9 +16,10 @@ use crate::raw::source::InTheap as Source;
 /// nothing outside can name, and to the thread by being neither `Send` nor
 /// `Sync`; so are the collections in it. Blocks die with the heap.
 ///
-/// Engine v3 finds a heap's thread part ("theap") through a cache of one entry;
-/// two heaps used in turn miss it on every call, two `Local`s never do. On
-/// engine v2, where a heap belongs to one thread anyway, this is the heap.
+/// On engine v3 each use of a `&Heap` has to find the heap's thread part
+/// ("theap"), which takes longer when several heaps are used in turn; a `Local`
+/// has it at hand. On engine v2, where a heap belongs to one thread anyway, this
+/// is the heap.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;

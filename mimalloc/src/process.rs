@@ -217,6 +217,26 @@ pub fn set_thread_in_threadpool() {
     }
 }
 
+/// Whether `value` lies in a block of any heap of mimalloc.
+///
+/// Calls `mi_any_heap_contains`; on engine v2 `mi_is_in_heap_region`.
+#[must_use]
+#[doc(alias = "mi_any_heap_contains")]
+#[doc(alias = "mi_is_in_heap_region")]
+pub fn any_heap_contains<T: ?Sized>(value: &T) -> bool {
+    let ptr = core::ptr::from_ref(value).cast();
+    #[cfg(mimalloc_v3)]
+    // SAFETY: only the page map is asked.
+    unsafe {
+        ffi::mi_any_heap_contains(ptr)
+    }
+    #[cfg(mimalloc_v2)]
+    // SAFETY: only mimalloc's own tables are asked.
+    unsafe {
+        ffi::mi_is_in_heap_region(ptr)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::error::AllocError;
 use crate::heap::Heap;
-use crate::raw::alloc;
+use crate::raw::container;
 
 /// # Values without an owner
 ///
@@ -129,7 +129,7 @@ impl Heap {
     #[inline]
     fn room(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: the source is usable while `self` is.
-        let block = unsafe { alloc::container_allocate::<_, false>(self.source(), layout) };
+        let block = unsafe { container::allocate::<_, false>(self.source(), layout) };
         block.ok_or(AllocError)
     }
 }

@@ -221,11 +221,14 @@ fn steps() -> Vec<Step> {
             "test v2 release",
             "test --release -p mimalloc-tests --features mimalloc/v2",
         ),
-        cargo("no_std", "check -p mimalloc --no-default-features"),
+        cargo(
+            "no_std",
+            "clippy -p mimalloc --no-default-features -- -Dwarnings",
+        ),
         cargo(
             "no_std with traits",
-            "check -p mimalloc --no-default-features \
-             --features allocator-api2-02,allocator-api2-04",
+            "clippy -p mimalloc --no-default-features \
+             --features allocator-api2-02,allocator-api2-04 -- -Dwarnings",
         ),
         cargo(
             "nightly",

@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: reads the release machine code of requests whose
-//! layout is constant, and fails on any test or branch that is left in it.
+//! layout is constant, and fails on any test or branch that is left in it, but
+//! for the one that asks whether a heap is the one that the thread used last.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,9 +49,15 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     }
     let mut bad = 0;
     for (name, body) in &functions {
-        for instruction in body.iter().filter(|instruction| decides(instruction)) {
-            println!("{name}: {instruction}");
-            bad += 1;
+        let deciding: Vec<_> = body
+            .iter()
+            .filter(|instruction| decides(instruction))
+            .collect();
+        if !(deciding.is_empty() || asks_for_heap(name, &deciding)) {
+            for instruction in &deciding {
+                println!("{name}: {instruction}");
+            }
+            bad += deciding.len();
         }
     }
     if bad != 0 {
@@ -58,8 +65,8 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     }
     let longest = functions.values().map(Vec::len).max().unwrap_or(0);
     println!(
-        "{REQUESTS} requests of constant layout, none decides anything; at most {longest} \
-         instructions"
+        "{REQUESTS} requests of constant layout, none decides on size or alignment; at most \
+         {longest} instructions"
     );
     Ok(())
 }
@@ -108,6 +115,16 @@ fn aliases(assembly: &str) -> usize {
         .count()
 }
 
+/// Whether all that a request to a heap decides is one comparison and its jump,
+/// which is on the heap's number: see `mimalloc/src/raw/cache.rs`.
+fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
+    let of_heap = ["heap_", "shared_"]
+        .iter()
+        .any(|kind| name[PREFIX.len()..].starts_with(kind));
+    // A size would be a constant in it.
+    of_heap && deciding.len() == 2 && deciding[0].starts_with("cmp") && !deciding[0].contains('$')
+}
+
 /// Whether an instruction compares, or jumps on a condition. x86 and Arm.
 fn decides(instruction: &str) -> bool {
     let word = instruction.split_whitespace().next().unwrap_or_default();
@@ -145,5 +162,10 @@ mod tests {
             .filter(|instruction| decides(instruction))
             .collect();
         assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
+        assert!(!asks_for_heap("codegen_heap_word", &deciding));
+        let whose = ["cmpq\t%rsi, %fs:(%rax)".to_owned(), "jne\t.L1".to_owned()];
+        let whose: Vec<_> = whose.iter().collect();
+        assert!(asks_for_heap("codegen_heap_word", &whose));
+        assert!(!asks_for_heap("codegen_alloc_word", &whose));
     }
 }

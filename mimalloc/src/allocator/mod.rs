@@ -24,7 +24,7 @@ macro_rules! impl_allocator {
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
                 // SAFETY: `source` is usable while `self` is.
                 let block = unsafe {
-                    crate::raw::alloc::container_allocate::<_, false>(self.source(), layout)
+                    crate::raw::container::allocate::<_, false>(self.source(), layout)
                 };
                 crate::allocator::slice(block, layout.size()).ok_or($error)
             }
@@ -36,7 +36,7 @@ macro_rules! impl_allocator {
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
                 // SAFETY: `source` is usable while `self` is.
                 let block = unsafe {
-                    crate::raw::alloc::container_allocate::<_, true>(self.source(), layout)
+                    crate::raw::container::allocate::<_, true>(self.source(), layout)
                 };
                 crate::allocator::slice(block, layout.size()).ok_or($error)
             }
@@ -49,7 +49,7 @@ macro_rules! impl_allocator {
             ) {
                 // SAFETY: currently allocated via `self` and fitting, as the
                 // caller promises.
-                unsafe { crate::raw::alloc::container_deallocate(ptr, layout) }
+                unsafe { crate::raw::container::deallocate(ptr, layout) }
             }
 
             #[inline]
@@ -62,7 +62,7 @@ macro_rules! impl_allocator {
                 // SAFETY: currently allocated via `self`, fitting `old`, and
                 // `new` at least as large, as the caller promises.
                 let block = unsafe {
-                    crate::raw::alloc::container_grow(self.source(), ptr, old, new)
+                    crate::raw::container::grow(self.source(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }
@@ -76,7 +76,7 @@ macro_rules! impl_allocator {
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
                 // SAFETY: as for `grow`.
                 let block = unsafe {
-                    crate::raw::alloc::container_grow_zeroed(self.source(), ptr, old, new)
+                    crate::raw::container::grow_zeroed(self.source(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }
@@ -91,7 +91,7 @@ macro_rules! impl_allocator {
                 // SAFETY: currently allocated via `self`, fitting `old`, and
                 // `new` at most as large, as the caller promises.
                 let block = unsafe {
-                    crate::raw::alloc::container_shrink(self.source(), ptr, old, new)
+                    crate::raw::container::shrink(self.source(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }

@@ -18,20 +18,14 @@
 
 use core::alloc::Layout;
 use core::ffi::c_void;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 use mimalloc_sys as sys;
 
 #[cfg(mimalloc_sized_free)]
 use super::layout::is_small_free;
-use super::layout::{
-    KEEP_ALIGN_MAX, WORD, is_likely_natural, is_likely_natural_large, is_plain, is_small,
-};
+use super::layout::{WORD, is_likely_natural, is_likely_natural_large, is_plain, is_small};
 use super::source::Source;
-
-/// From here on a zeroed growth that moves takes fresh zeroed memory from the
-/// system rather than writing zeros: untouched pages then stay untouched.
-const FRESH_ZERO_MIN: usize = 128 * 1024;
 
 /// Allocates a block for `layout`, whose size is not zero; null when out of
 /// memory.
@@ -290,7 +284,12 @@ unsafe fn resize_aligned<S: Source>(
 /// `ptr` is a live block that fits `old`; neither size is zero; `source` is
 /// usable.
 #[inline(never)]
-unsafe fn relocate<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+pub(super) unsafe fn relocate<S: Source>(
+    source: S,
+    ptr: *mut u8,
+    old: Layout,
+    new: Layout,
+) -> *mut u8 {
     // SAFETY: the size is not zero and the source usable.
     let to = unsafe { allocate(source, new) };
     if !to.is_null() {
@@ -303,215 +302,6 @@ unsafe fn relocate<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout)
     to
 }
 
-/// [`resize`] for containers, where the alignment may change too.
-///
-/// # Safety
-///
-/// As for [`resize`], with `new` for `new_size`.
-#[inline(always)]
-unsafe fn refit<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-    if old.align() == new.align() {
-        // SAFETY: as promised by the caller.
-        unsafe { resize(source, ptr, old, new.size()) }
-    } else {
-        // SAFETY: as promised by the caller.
-        unsafe { realign(source, ptr, old, new) }
-    }
-}
-
-/// Resizes a block and changes its alignment.
-///
-/// # Safety
-///
-/// As for [`refit`].
-#[inline(never)]
-unsafe fn realign<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-    if old.align() <= KEEP_ALIGN_MAX {
-        // SAFETY: the block is live and the source usable; an alignment this
-        // modest never makes a block point into a larger page.
-        let moved = unsafe { source.realloc_aligned(ptr.cast(), new.size(), new.align()) };
-        if let Some(moved) = moved {
-            return moved.cast();
-        }
-    }
-    // SAFETY: as promised by the caller.
-    unsafe { relocate(source, ptr, old, new) }
-}
-
-/// `Allocator::allocate` for any source.
-///
-/// # Safety
-///
-/// What `source` was made with still holds.
-#[inline(always)]
-pub(crate) unsafe fn container_allocate<S: Source, const ZERO: bool>(
-    source: S,
-    layout: Layout,
-) -> Option<NonNull<u8>> {
-    if layout.size() == 0 {
-        return Some(dangling(layout));
-    }
-    if !source.is_usable() {
-        return None;
-    }
-    NonNull::new(if ZERO {
-        // SAFETY: the size is not zero and the source usable.
-        unsafe { allocate_zeroed(source, layout) }
-    } else {
-        // SAFETY: the size is not zero and the source usable.
-        unsafe { allocate(source, layout) }
-    })
-}
-
-/// `Allocator::deallocate` for every source.
-///
-/// # Safety
-///
-/// `ptr` is currently allocated by this crate and fits `layout`.
-#[inline(always)]
-pub(crate) unsafe fn container_deallocate(ptr: NonNull<u8>, layout: Layout) {
-    if layout.size() != 0 {
-        // SAFETY: a block that fits a layout with a size is a live one of C's.
-        unsafe { deallocate(ptr.as_ptr(), layout) };
-    }
-}
-
-/// `Allocator::grow` for any source.
-///
-/// # Safety
-///
-/// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() >= old.size()`; what `source` was made with still holds.
-#[inline(always)]
-pub(crate) unsafe fn container_grow<S: Source>(
-    source: S,
-    ptr: NonNull<u8>,
-    old: Layout,
-    new: Layout,
-) -> Option<NonNull<u8>> {
-    debug_assert!(new.size() >= old.size());
-    if old.size() == 0 {
-        // SAFETY: the source is usable.
-        return unsafe { container_allocate::<S, false>(source, new) };
-    }
-    if !source.is_usable() {
-        return None;
-    }
-    // SAFETY: neither size is zero, as `new` is the larger; the rest is the
-    // caller's promise.
-    NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
-}
-
-/// `Allocator::grow_zeroed` for any source.
-///
-/// # Safety
-///
-/// As for [`container_grow`].
-#[inline(always)]
-pub(crate) unsafe fn container_grow_zeroed<S: Source>(
-    source: S,
-    ptr: NonNull<u8>,
-    old: Layout,
-    new: Layout,
-) -> Option<NonNull<u8>> {
-    debug_assert!(new.size() >= old.size());
-    if old.size() == 0 {
-        // SAFETY: the source is usable.
-        return unsafe { container_allocate::<S, true>(source, new) };
-    }
-    if !source.is_usable() {
-        return None;
-    }
-    let grown = if new.size() >= FRESH_ZERO_MIN {
-        // SAFETY: as promised by the caller.
-        unsafe { grow_zeroed_large(source, ptr.as_ptr(), old, new) }
-    } else {
-        // SAFETY: neither size is zero; the rest is the caller's promise.
-        let grown = unsafe { refit(source, ptr.as_ptr(), old, new) };
-        // SAFETY: `grown` is null or holds `new.size()` bytes.
-        unsafe { zero_tail(grown, old.size(), new.size()) };
-        grown
-    };
-    NonNull::new(grown)
-}
-
-/// Grows a block to a large size with a zero tail.
-///
-/// Never upstream's `mi_rezalloc`, which zeroes only what lies beyond the old
-/// block's usable size and so exposes old contents after any earlier shrink.
-///
-/// # Safety
-///
-/// As for [`container_grow`], with sizes that are not zero.
-#[inline(never)]
-unsafe fn grow_zeroed_large<S: Source>(
-    source: S,
-    ptr: *mut u8,
-    old: Layout,
-    new: Layout,
-) -> *mut u8 {
-    if old.align() == new.align() {
-        // SAFETY: the block is live; it is only asked to grow.
-        let same = unsafe { sys::mi_expand(ptr.cast(), new.size()) };
-        if !same.is_null() {
-            // SAFETY: the block now holds `new.size()` bytes.
-            unsafe { zero_tail(ptr, old.size(), new.size()) };
-            return ptr;
-        }
-    }
-    // SAFETY: the size is not zero and the source usable.
-    let to = unsafe { allocate_zeroed(source, new) };
-    if !to.is_null() {
-        // SAFETY: both blocks are live, distinct and hold `old.size()` bytes.
-        unsafe { ptr::copy_nonoverlapping(ptr, to, old.size()) };
-        // SAFETY: `ptr` fits `old` and is given up for `to`.
-        unsafe { deallocate(ptr, old) };
-    }
-    to
-}
-
-/// Zeroes the bytes from `from` to `to` of a block, if there is one.
-///
-/// # Safety
-///
-/// `ptr` is null or valid for writes of `to` bytes; `from <= to`.
-#[inline(always)]
-unsafe fn zero_tail(ptr: *mut u8, from: usize, to: usize) {
-    if !ptr.is_null() {
-        // SAFETY: `from <= to` bytes are within the block.
-        let tail = unsafe { ptr.add(from) };
-        // SAFETY: `to - from` bytes from there are within the block.
-        unsafe { ptr::write_bytes(tail, 0, to - from) };
-    }
-}
-
-/// `Allocator::shrink` for any source.
-///
-/// # Safety
-///
-/// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() <= old.size()`; what `source` was made with still holds.
-#[inline(always)]
-pub(crate) unsafe fn container_shrink<S: Source>(
-    source: S,
-    ptr: NonNull<u8>,
-    old: Layout,
-    new: Layout,
-) -> Option<NonNull<u8>> {
-    debug_assert!(new.size() <= old.size());
-    if new.size() == 0 {
-        // SAFETY: the block fits `old` and is given up.
-        unsafe { container_deallocate(ptr, old) };
-        return Some(dangling(new));
-    }
-    if !source.is_usable() {
-        return None;
-    }
-    // SAFETY: neither size is zero, as `old` is the larger; the rest is the
-    // caller's promise.
-    NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
-}
-
 /// Bytes that a live block can hold, at least what was asked for.
 ///
 /// # Safety
@@ -521,12 +311,4 @@ pub(crate) unsafe fn container_shrink<S: Source>(
 pub(crate) unsafe fn usable_size(ptr: *const c_void) -> usize {
     // SAFETY: the block is live.
     unsafe { sys::mi_usable_size(ptr) }
-}
-
-/// The "block" of a layout without size: aligned, and nobody's memory.
-#[inline(always)]
-pub(crate) const fn dangling(layout: Layout) -> NonNull<u8> {
-    let align = ptr::without_provenance_mut(layout.align());
-    // SAFETY: an alignment is a power of two, so never zero.
-    unsafe { NonNull::new_unchecked(align) }
 }

@@ -8,6 +8,8 @@ use core::ffi::c_void;
 
 use mimalloc_sys as sys;
 
+#[cfg(mimalloc_theap_cache)]
+use super::cache::{self, HeapId};
 use super::thread_part;
 
 /// The C entries of one place to allocate from.
@@ -22,6 +24,9 @@ use super::thread_part;
 /// asked for, aligned to at least the word size, to 16 bytes when the size is
 /// at least that, and to `align` where there is such an argument.
 pub(crate) unsafe trait Source: Copy {
+    /// Whether growing is better done in a function of its own.
+    const GROWS_APART: bool = false;
+
     /// Whether the thread has what it takes, which may cost memory. Mostly a
     /// constant.
     fn is_usable(self) -> bool;
@@ -140,75 +145,126 @@ unsafe impl Source for Default {
 
 /// A heap: on engine v3 any thread's, on v2 the creating thread's.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct InHeap(*mut sys::mi_heap_t);
+pub(crate) struct InHeap {
+    heap: *mut sys::mi_heap_t,
+    #[cfg(mimalloc_theap_cache)]
+    id: HeapId,
+}
 
 impl InHeap {
     /// # Safety
     ///
     /// `heap` must be live for as long as the value is used, and on engine v2
-    /// belong to the current thread.
+    /// belong to the current thread. `id` is that heap's alone.
     #[inline(always)]
-    pub(crate) const unsafe fn new(heap: *mut sys::mi_heap_t) -> Self {
-        Self(heap)
+    pub(crate) const unsafe fn new(
+        heap: *mut sys::mi_heap_t,
+        #[cfg(mimalloc_theap_cache)] id: HeapId,
+    ) -> Self {
+        Self {
+            heap,
+            #[cfg(mimalloc_theap_cache)]
+            id,
+        }
     }
+
+    /// Hands a block on that the heap gave, and remembers the thread's part of
+    /// the heap that it came from.
+    #[cfg(mimalloc_theap_cache)]
+    unsafe fn remember(self, block: *mut c_void) -> *mut c_void {
+        // Without a block the thread may have no part of the heap.
+        if !block.is_null() {
+            // SAFETY: the heap is usable by `new`; the thread has a part of it,
+            // as that gave the block.
+            cache::remember(self.id, unsafe { sys::mi_heap_theap(self.heap) });
+        }
+        block
+    }
+}
+
+/// Entries that go to the thread's part of the heap where it is remembered.
+///
+/// Only the smallest allocations ask for that where they are made. What takes
+/// longer anyway does it in a function of its own, as the code for two ways
+/// would keep collections from being inlined.
+macro_rules! remembered {
+    ($(#[$inline:meta] $entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
+        #[$inline]
+        unsafe fn $entry(self, $($argument: $type),*) -> *mut c_void {
+            #[cfg(mimalloc_theap_cache)]
+            {
+                #[cold]
+                #[inline(never)]
+                unsafe fn not_last(heap: InHeap, $($argument: $type),*) -> *mut c_void {
+                    if let Some(theap) = cache::find(heap.id) {
+                        // SAFETY: as below.
+                        return unsafe { InTheap(theap).$entry($($argument),*) };
+                    }
+                    // SAFETY: the heap is usable by `new`; the rest is promised
+                    // by the caller.
+                    let block = unsafe { $plain(heap.heap, $($argument),*) };
+                    // SAFETY: the heap's own block or null.
+                    unsafe { heap.remember(block) }
+                }
+                if let Some(theap) = cache::last(self.id) {
+                    // SAFETY: remembered on this thread for this heap, which
+                    // lives; the rest is promised by the caller.
+                    return unsafe { InTheap(theap).$entry($($argument),*) };
+                }
+                // SAFETY: as promised by the caller.
+                unsafe { not_last(self, $($argument),*) }
+            }
+            #[cfg(not(mimalloc_theap_cache))]
+            // SAFETY: the heap is usable by `new`; the rest is promised by the
+            // caller.
+            unsafe {
+                $plain(self.heap, $($argument),*)
+            }
+        }
+    )*};
 }
 
 // SAFETY: `InHeap::new` makes the caller promise a usable heap; upstream
 // documents size and alignment as required above.
 unsafe impl Source for InHeap {
+    const GROWS_APART: bool = cfg!(mimalloc_theap_cache);
+
     #[inline(always)]
     fn is_usable(self) -> bool {
         thread_part::ready()
     }
 
-    #[inline(always)]
-    unsafe fn malloc_small(self, size: usize) -> *mut c_void {
-        // SAFETY: the heap is usable by `new`; the caller keeps `size` small.
-        unsafe { sys::mi_heap_malloc_small(self.0, size) }
+    remembered! {
+        #[inline(always)]
+        malloc_small(size: usize) -> sys::mi_heap_malloc_small;
+        #[inline(always)]
+        malloc(size: usize) -> sys::mi_heap_malloc;
+        #[inline(always)]
+        zalloc(size: usize) -> sys::mi_heap_zalloc;
+        #[inline(always)]
+        realloc(ptr: *mut c_void, size: usize) -> sys::mi_heap_realloc;
     }
-
-    #[inline(always)]
-    unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(mimalloc_has_heap_zalloc_small)]
-        // SAFETY: the heap is usable by `new`; the caller keeps `size` small.
-        unsafe {
-            sys::mi_heap_zalloc_small(self.0, size)
-        }
-        #[cfg(not(mimalloc_has_heap_zalloc_small))]
-        // SAFETY: the heap is usable by `new`.
-        unsafe {
-            sys::mi_heap_zalloc(self.0, size)
-        }
+    #[cfg(mimalloc_has_heap_zalloc_small)]
+    remembered! {
+        #[inline(always)]
+        zalloc_small(size: usize) -> sys::mi_heap_zalloc_small;
     }
-
-    #[inline(always)]
-    unsafe fn malloc(self, size: usize) -> *mut c_void {
-        // SAFETY: the heap is usable by `new`.
-        unsafe { sys::mi_heap_malloc(self.0, size) }
-    }
-
-    #[inline(always)]
-    unsafe fn zalloc(self, size: usize) -> *mut c_void {
-        // SAFETY: the heap is usable by `new`.
-        unsafe { sys::mi_heap_zalloc(self.0, size) }
+    #[cfg(not(mimalloc_has_heap_zalloc_small))]
+    remembered! {
+        #[inline(never)]
+        zalloc_small(size: usize) -> sys::mi_heap_zalloc;
     }
 
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
         // SAFETY: the heap is usable by `new`.
-        unsafe { sys::mi_heap_malloc_aligned(self.0, size, align) }
+        unsafe { sys::mi_heap_malloc_aligned(self.heap, size, align) }
     }
 
     #[inline(always)]
     unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
         // SAFETY: the heap is usable by `new`.
-        unsafe { sys::mi_heap_zalloc_aligned(self.0, size, align) }
-    }
-
-    #[inline(always)]
-    unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
-        // SAFETY: the heap is usable by `new`; the caller passes a live block.
-        unsafe { sys::mi_heap_realloc(self.0, ptr, size) }
+        unsafe { sys::mi_heap_zalloc_aligned(self.heap, size, align) }
     }
 
     #[inline(always)]
@@ -223,7 +279,7 @@ unsafe impl Source for InHeap {
             return None;
         }
         // SAFETY: the heap is usable by `new`; the caller passes a live block.
-        Some(unsafe { sys::mi_heap_realloc_aligned(self.0, ptr, size, align) })
+        Some(unsafe { sys::mi_heap_realloc_aligned(self.heap, ptr, size, align) })
     }
 }
 

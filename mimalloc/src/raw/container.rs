@@ -1,0 +1,246 @@
+//! The methods of the allocator traits, for any source, on the core in `alloc`.
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use mimalloc_sys as sys;
+
+use super::alloc;
+use super::layout::KEEP_ALIGN_MAX;
+use super::source::Source;
+
+/// From here on a zeroed growth that moves takes fresh zeroed memory from the
+/// system rather than writing zeros: untouched pages then stay untouched.
+const FRESH_ZERO_MIN: usize = 128 * 1024;
+
+/// [`alloc::resize`] for containers, where the alignment may change too.
+///
+/// # Safety
+///
+/// As for [`alloc::resize`], with `new` for `new_size`.
+#[inline(always)]
+unsafe fn refit<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+    if old.align() == new.align() {
+        // SAFETY: as promised by the caller.
+        unsafe { alloc::resize(source, ptr, old, new.size()) }
+    } else {
+        // SAFETY: as promised by the caller.
+        unsafe { realign(source, ptr, old, new) }
+    }
+}
+
+/// Resizes a block and changes its alignment.
+///
+/// # Safety
+///
+/// As for [`refit`].
+#[inline(never)]
+unsafe fn realign<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+    if old.align() <= KEEP_ALIGN_MAX {
+        // SAFETY: the block is live and the source usable; an alignment this
+        // modest never makes a block point into a larger page.
+        let moved = unsafe { source.realloc_aligned(ptr.cast(), new.size(), new.align()) };
+        if let Some(moved) = moved {
+            return moved.cast();
+        }
+    }
+    // SAFETY: as promised by the caller.
+    unsafe { alloc::relocate(source, ptr, old, new) }
+}
+
+/// `Allocator::allocate` for any source.
+///
+/// # Safety
+///
+/// What `source` was made with still holds.
+#[inline(always)]
+pub(crate) unsafe fn allocate<S: Source, const ZERO: bool>(
+    source: S,
+    layout: Layout,
+) -> Option<NonNull<u8>> {
+    if layout.size() == 0 {
+        return Some(dangling(layout));
+    }
+    if !source.is_usable() {
+        return None;
+    }
+    NonNull::new(if ZERO {
+        // SAFETY: the size is not zero and the source usable.
+        unsafe { alloc::allocate_zeroed(source, layout) }
+    } else {
+        // SAFETY: the size is not zero and the source usable.
+        unsafe { alloc::allocate(source, layout) }
+    })
+}
+
+/// `Allocator::deallocate` for every source.
+///
+/// # Safety
+///
+/// `ptr` is currently allocated by this crate and fits `layout`.
+#[inline(always)]
+pub(crate) unsafe fn deallocate(ptr: NonNull<u8>, layout: Layout) {
+    if layout.size() != 0 {
+        // SAFETY: a block that fits a layout with a size is a live one of C's.
+        unsafe { alloc::deallocate(ptr.as_ptr(), layout) };
+    }
+}
+
+/// `Allocator::grow` for any source.
+///
+/// # Safety
+///
+/// `ptr` is currently allocated by this crate and fits `old`;
+/// `new.size() >= old.size()`; what `source` was made with still holds.
+#[inline(always)]
+pub(crate) unsafe fn grow<S: Source>(
+    source: S,
+    ptr: NonNull<u8>,
+    old: Layout,
+    new: Layout,
+) -> Option<NonNull<u8>> {
+    debug_assert!(new.size() >= old.size());
+    if old.size() == 0 {
+        // SAFETY: the source is usable.
+        return unsafe { allocate::<S, false>(source, new) };
+    }
+    if !source.is_usable() {
+        return None;
+    }
+    if S::GROWS_APART {
+        // SAFETY: as below.
+        return NonNull::new(unsafe { refit_apart(source, ptr.as_ptr(), old, new) });
+    }
+    // SAFETY: neither size is zero, as `new` is the larger; the rest is the
+    // caller's promise.
+    NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
+}
+
+/// [`refit`] in a function of its own.
+///
+/// # Safety
+///
+/// As for [`refit`].
+#[inline(never)]
+unsafe fn refit_apart<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+    // SAFETY: as promised by the caller.
+    unsafe { refit(source, ptr, old, new) }
+}
+
+/// `Allocator::grow_zeroed` for any source.
+///
+/// # Safety
+///
+/// As for [`grow`].
+#[inline(always)]
+pub(crate) unsafe fn grow_zeroed<S: Source>(
+    source: S,
+    ptr: NonNull<u8>,
+    old: Layout,
+    new: Layout,
+) -> Option<NonNull<u8>> {
+    debug_assert!(new.size() >= old.size());
+    if old.size() == 0 {
+        // SAFETY: the source is usable.
+        return unsafe { allocate::<S, true>(source, new) };
+    }
+    if !source.is_usable() {
+        return None;
+    }
+    let grown = if new.size() >= FRESH_ZERO_MIN {
+        // SAFETY: as promised by the caller.
+        unsafe { grow_zeroed_large(source, ptr.as_ptr(), old, new) }
+    } else {
+        // SAFETY: neither size is zero; the rest is the caller's promise.
+        let grown = unsafe { refit(source, ptr.as_ptr(), old, new) };
+        // SAFETY: `grown` is null or holds `new.size()` bytes.
+        unsafe { zero_tail(grown, old.size(), new.size()) };
+        grown
+    };
+    NonNull::new(grown)
+}
+
+/// Grows a block to a large size with a zero tail.
+///
+/// Never upstream's `mi_rezalloc`, which zeroes only what lies beyond the old
+/// block's usable size and so exposes old contents after any earlier shrink.
+///
+/// # Safety
+///
+/// As for [`grow`], with sizes that are not zero.
+#[inline(never)]
+unsafe fn grow_zeroed_large<S: Source>(
+    source: S,
+    ptr: *mut u8,
+    old: Layout,
+    new: Layout,
+) -> *mut u8 {
+    if old.align() == new.align() {
+        // SAFETY: the block is live; it is only asked to grow.
+        let same = unsafe { sys::mi_expand(ptr.cast(), new.size()) };
+        if !same.is_null() {
+            // SAFETY: the block now holds `new.size()` bytes.
+            unsafe { zero_tail(ptr, old.size(), new.size()) };
+            return ptr;
+        }
+    }
+    // SAFETY: the size is not zero and the source usable.
+    let to = unsafe { alloc::allocate_zeroed(source, new) };
+    if !to.is_null() {
+        // SAFETY: both blocks are live, distinct and hold `old.size()` bytes.
+        unsafe { ptr::copy_nonoverlapping(ptr, to, old.size()) };
+        // SAFETY: `ptr` fits `old` and is given up for `to`.
+        unsafe { alloc::deallocate(ptr, old) };
+    }
+    to
+}
+
+/// Zeroes the bytes from `from` to `to` of a block, if there is one.
+///
+/// # Safety
+///
+/// `ptr` is null or valid for writes of `to` bytes; `from <= to`.
+#[inline(always)]
+unsafe fn zero_tail(ptr: *mut u8, from: usize, to: usize) {
+    if !ptr.is_null() {
+        // SAFETY: `from <= to` bytes are within the block.
+        let tail = unsafe { ptr.add(from) };
+        // SAFETY: `to - from` bytes from there are within the block.
+        unsafe { ptr::write_bytes(tail, 0, to - from) };
+    }
+}
+
+/// `Allocator::shrink` for any source.
+///
+/// # Safety
+///
+/// `ptr` is currently allocated by this crate and fits `old`;
+/// `new.size() <= old.size()`; what `source` was made with still holds.
+#[inline(always)]
+pub(crate) unsafe fn shrink<S: Source>(
+    source: S,
+    ptr: NonNull<u8>,
+    old: Layout,
+    new: Layout,
+) -> Option<NonNull<u8>> {
+    debug_assert!(new.size() <= old.size());
+    if new.size() == 0 {
+        // SAFETY: the block fits `old` and is given up.
+        unsafe { deallocate(ptr, old) };
+        return Some(dangling(new));
+    }
+    if !source.is_usable() {
+        return None;
+    }
+    // SAFETY: neither size is zero, as `old` is the larger; the rest is the
+    // caller's promise.
+    NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
+}
+
+/// The "block" of a layout without size: aligned, and nobody's memory.
+#[inline(always)]
+pub(crate) const fn dangling(layout: Layout) -> NonNull<u8> {
+    let align = ptr::without_provenance_mut(layout.align());
+    // SAFETY: an alignment is a power of two, so never zero.
+    unsafe { NonNull::new_unchecked(align) }
+}

@@ -1,0 +1,147 @@
+//! Heaps that take turns on threads, so that each finds the thread's part of
+//! its own and never that of another heap, of one that is gone, or of one that
+//! mimalloc has given up with the thread.
+
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+#![cfg(mimalloc_v3)]
+
+use std::sync::mpsc;
+use std::thread;
+
+use allocator_api2_02::boxed::Box as Box02;
+use allocator_api2_02::vec::Vec as Vec02;
+use mimalloc::{Heap, SharedHeap};
+
+/// More than a thread remembers.
+const HEAPS: usize = 40;
+
+fn heaps() -> Vec<Heap> {
+    (0..HEAPS).map(|_| Heap::new().unwrap()).collect()
+}
+
+/// Small, large, zeroed and growing: each by a way of its own.
+fn use_one(heap: &Heap, seed: u64) {
+    let small = Box02::new_in(seed, heap);
+    let large = Box02::new_in([seed; 1000], heap);
+    let zeroed = Box02::<[u64], _>::new_zeroed_slice_in(20, heap);
+    // SAFETY: zeros are numbers.
+    let zeroed = unsafe { zeroed.assume_init() };
+    let mut grown = Vec02::new_in(heap);
+    grown.extend(0..=seed % 700);
+    grown.reserve(3000);
+    assert!(heap.contains(&*small) && heap.contains(&*large));
+    assert!(heap.contains(&zeroed[0]) && heap.contains(&grown[0]));
+    assert_eq!((*small, large[999], zeroed[19]), (seed, seed, 0));
+    assert!(grown.iter().copied().eq(0..=seed % 700));
+}
+
+#[test]
+fn blocks_come_from_the_heap_that_was_asked() {
+    let heaps = heaps();
+    thread::scope(|scope| {
+        for number in 1..=4 {
+            let heaps = &heaps;
+            scope.spawn(move || {
+                for round in 0..200 {
+                    // Neighbours, and some that share a place.
+                    let step = [1, 7, 16][round % 3];
+                    for at in 0..HEAPS {
+                        use_one(&heaps[at * step % HEAPS], number * 1000 + round as u64);
+                    }
+                    use_one(Heap::main(), 1);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_heap_is_not_taken_for_one_before_it() {
+    let (to_thread, of_main) = mpsc::channel::<SharedHeap>();
+    let (to_main, of_thread) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        for heap in of_main {
+            use_one(&heap, 5);
+            // The last handle may be either one.
+            drop(heap);
+            to_main.send(()).unwrap();
+        }
+    });
+    let mut places = std::collections::BTreeSet::new();
+    for seed in 0..2_000 {
+        let heap = SharedHeap::new().unwrap();
+        places.insert(heap.as_raw().addr());
+        use_one(&heap, seed);
+        to_thread.send(heap.clone()).unwrap();
+        of_thread.recv().unwrap();
+    }
+    // Or this would show nothing.
+    assert!(places.len() < 1_000, "{}", places.len());
+    drop(to_thread);
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_reset_heap_is_another_one() {
+    let mut heap = Heap::new().unwrap();
+    let other = Heap::new().unwrap();
+    for seed in 0..1_000 {
+        use_one(&heap, seed);
+        use_one(&other, seed);
+        heap.reset().unwrap();
+    }
+}
+
+#[cfg(unix)]
+mod thread_end {
+    use core::ffi::c_void;
+    use core::ptr;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    static HEAPS: LazyLock<Vec<Heap>> = LazyLock::new(heaps);
+    static ROUNDS: AtomicUsize = AtomicUsize::new(0);
+    static KEY: LazyLock<libc::pthread_key_t> = LazyLock::new(|| {
+        // Takes mimalloc's own key first, so that its destructor comes first.
+        drop(Box02::new_in(1, &HEAPS[0]));
+        let mut key = 0;
+        // SAFETY: a place for the key, and a destructor of the right type.
+        let code = unsafe { libc::pthread_key_create(&raw mut key, Some(use_heaps)) };
+        assert_eq!(code, 0);
+        key
+    });
+
+    /// Has `use_heaps` called when the thread ends, or once more.
+    fn at_thread_end() {
+        let value = ptr::without_provenance::<c_void>(1);
+        // SAFETY: a key that was made, and a value that is only compared to null.
+        let code = unsafe { libc::pthread_setspecific(*KEY, value) };
+        assert_eq!(code, 0);
+    }
+
+    extern "C" fn use_heaps(_value: *mut c_void) {
+        let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
+        // In another order each time, or the new parts of the heaps would come
+        // to lie where the old ones were.
+        for at in 0..super::HEAPS {
+            use_one(&HEAPS[(at * 3 + round) % super::HEAPS], 9);
+        }
+        if round % 3 != 0 {
+            at_thread_end();
+        }
+    }
+
+    #[test]
+    fn heaps_serve_a_thread_that_mimalloc_is_done_with() {
+        for _ in 0..50 {
+            let thread = thread::spawn(|| {
+                HEAPS.iter().for_each(|heap| use_one(heap, 3));
+                at_thread_end();
+            });
+            thread.join().unwrap();
+        }
+        assert!(ROUNDS.load(Ordering::Relaxed) >= 50);
+    }
+}
