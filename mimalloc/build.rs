@@ -110,6 +110,7 @@ fn main() {
         "mimalloc_foreign_options",
         "mimalloc_owned_heaps",
         "mimalloc_theap_cache",
+        "mimalloc_mended",
         "mimalloc_nightly_compiler",
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
@@ -159,24 +160,28 @@ fn main() {
     let missing = link_fact("MISSING");
     let missing: Vec<&str> = missing.split(',').collect();
     let other = if v2 { V3 } else { V2 };
-    // Where all destructors of `thread_local!`s run before mimalloc is done with
-    // a thread: std leaves them to glibc, which runs them before those of
-    // pthread keys.
-    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
-    let destructors_first = target("OS") == "linux" && target("ENV") == "gnu";
     for (cfg, of, functions) in GROUPS {
         if *of != other && functions.iter().all(|function| !missing.contains(function)) {
             set(cfg);
-            let has_std = env::var_os("CARGO_FEATURE_STD").is_some();
-            let is_64_bit = target("POINTER_WIDTH") == "64";
-            if *cfg == "mimalloc_theap" && destructors_first && has_std && is_64_bit {
-                set("mimalloc_theap_cache");
-            }
         }
     }
-    // A v2 heap belongs to its thread and dies with mimalloc's thread state; an
-    // owned one in a thread-local must be dropped in time.
-    if !v2 || destructors_first {
+    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    let is_linux = target("OS") == "linux";
+    if link_fact("MENDED") == "1" {
+        set("mimalloc_mended");
+        // Needs thread-locals that are there until the thread's very end, and
+        // numbers that don't run out.
+        let has_std = env::var_os("CARGO_FEATURE_STD").is_some();
+        if is_linux && has_std && target("POINTER_WIDTH") == "64" {
+            set("mimalloc_theap_cache");
+        }
+    }
+    // A v2 heap belongs to its thread and dies with mimalloc's thread state.
+    // Only where std leaves `thread_local!` destructors to glibc (2.18), which
+    // runs them before those of pthread keys, can an owned v2 heap in a
+    // thread-local be dropped in time.
+    let is_static = target("FEATURE").split(',').any(|f| f == "crt-static");
+    if !v2 || (is_linux && target("ENV") == "gnu" && !is_static) {
         set("mimalloc_owned_heaps");
     }
     option_numbers(&link_fact("OPTIONS"));

@@ -11,6 +11,8 @@ use crate::vendored::Settings;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) is_vendored: bool,
+    /// Compiled with the corrections of `unit`, from the source they are for.
+    pub(crate) is_mended: bool,
     pub(crate) settings: Settings,
 }
 
@@ -19,6 +21,7 @@ impl Link {
     pub(crate) fn describe(self, headers: &Headers) -> Result<(), String> {
         let Self {
             is_vendored,
+            is_mended,
             settings,
         } = self;
         let engine = headers.engine;
@@ -48,6 +51,10 @@ impl Link {
         tell("version", headers.version.0);
         tell("vendored", u8::from(is_vendored));
         tell("engine", engine.name());
+        if is_mended {
+            println!("cargo::rustc-cfg=mimalloc_mended");
+        }
+        tell("mended", u8::from(is_mended));
         tell("debug", settings.debug);
         tell("secure", settings.secure);
         tell("padding", u8::from(settings.padding));

@@ -21,7 +21,9 @@ use headers::{Engine, Headers};
 use vendored::Settings;
 
 fn main() -> ExitCode {
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended)"
+    );
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -49,6 +51,7 @@ fn link_system() -> Result<(), String> {
     // How it was compiled can't be read from a header; nothing is assumed on.
     Link {
         is_vendored: false,
+        is_mended: false,
         settings: Settings::default(),
     }
     .describe(&headers)
@@ -84,9 +87,19 @@ fn link_vendored() -> Result<(), String> {
         ));
     }
     let settings = Settings::from_features(engine);
-    vendored::build(&source.dir, settings)?;
+    let has_all = vendored::build(&source.dir, settings)?;
+    let is_mended = source.is_pinned && engine == Engine::V3;
+    if is_mended && !has_all {
+        return Err(format!(
+            "{} has no file for one of the corrections in build/unit.rs, which are made for \
+             mimalloc {bound}.\nRun `cargo xtask vendor`; after a bump, see whether the correction \
+             is still needed.",
+            source.dir.display()
+        ));
+    }
     Link {
         is_vendored: true,
+        is_mended,
         settings,
     }
     .describe(&headers)

@@ -8,15 +8,17 @@
 use std::path::PathBuf;
 use std::thread;
 
-use crate::unit;
+use crate::unit::Unit;
 
 /// What the names of the second half's files begin with, in both engines.
 const SECOND: &[&str] = &["arena", "bitmap", "segment", "profile"];
 
-/// Compiles `text`, which is `static.c`, with copies of `compiler`, and links it.
-pub(crate) fn compile(text: &str, compiler: &cc::Build) -> Result<(), String> {
-    let compile = |name, second| -> Result<Vec<PathBuf>, String> {
-        let path = unit::write(name, &half(text, second))?;
+/// Compiles `unit` with copies of `compiler`, and links it.
+pub(crate) fn compile(unit: &Unit, compiler: &cc::Build) -> Result<(), String> {
+    let compile = |name, of_second| -> Result<Vec<PathBuf>, String> {
+        let path = unit.write(name, |file| {
+            SECOND.iter().any(|start| file.starts_with(start)) == of_second
+        })?;
         let objects = compiler.clone().file(path).try_compile_intermediates();
         objects.map_err(|e| format!("compiling mimalloc failed: {e}"))
     };
@@ -33,18 +35,4 @@ pub(crate) fn compile(text: &str, compiler: &cc::Build) -> Result<(), String> {
     compiler
         .try_compile("mimalloc")
         .map_err(|e| format!("archiving mimalloc failed: {e}"))
-}
-
-/// `static.c` with the includes of one half.
-fn half(text: &str, second: bool) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for line in text.lines() {
-        let is_second = |file: &str| SECOND.iter().any(|start| file.starts_with(start));
-        if unit::included(line).is_none_or(|file| is_second(file) == second) {
-            kept.push_str(line);
-        }
-        // Dropped lines stay as empty ones, so that messages name the right line.
-        kept.push('\n');
-    }
-    kept
 }

@@ -1,13 +1,14 @@
 //! The text of the one C file that includes all of upstream, `src/static.c`,
-//! and what we wrap around an include of it: upstream's files stay as they are.
+//! and what we wrap around some of those includes: upstream's own files stay as
+//! they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::env;
 
-/// A correction around one of upstream's files. Each must do nothing to a
-/// source that no longer has the fault.
+/// C code around one of upstream's files, made for 3.6.1. Another version may
+/// be compiled with it, but is not taken for corrected.
 struct Mend {
     /// The file, as `static.c` includes it.
     file: &'static str,
@@ -16,17 +17,11 @@ struct Mend {
 }
 
 const MENDS: &[Mend] = &[
-    // Running out of memory for a thread's part of a heap, in 3.6.1.
-    //
-    // `mi_heap_init_theap`: a thread that can't be initialised has the empty
-    // theap; its heap's theap is then made with the constant thread data of
-    // that one, which crashes at the lock in it. Without a theap the function
-    // says that there is none, as for any lack of memory.
-    //
-    // It says so, and `_mi_heap_new_for_subproc` too, with the code of corrupted
-    // memory, at which builds with debugging or hardening abort.
+    // Running out of memory for a thread's table of variables is reported with
+    // the code of corrupted memory, at which builds with debugging or hardening
+    // abort.
     Mend {
-        file: "heap/heap.c",
+        file: "util/threadlocal.c",
         before: r#"
 #include <errno.h>
 #include <string.h>
@@ -35,41 +30,102 @@ static inline int mimalloc_sys_code(int code, const char* message, ...) {
 }
 #define _mi_error_message(code, ...) \
   _mi_error_message(mimalloc_sys_code(code, __VA_ARGS__), __VA_ARGS__)
+"#,
+        after: "#undef _mi_error_message",
+    },
+    // `mi_heap_init_theap`: a thread that can't be initialised for lack of
+    // memory has the empty theap or none, and its heap's theap is then made with
+    // the constant thread data of that, which crashes. Without a theap the
+    // function says that there is none, as for any lack of memory.
+    //
+    // It says so, and `_mi_heap_new_for_subproc` too, with the wrong code again.
+    Mend {
+        file: "heap/heap.c",
+        before: r#"
+#include "mimalloc/prim/prim-tls.h"
+static inline mi_theap_t* mimalloc_sys_default(void) {
+  mi_theap_t* const theap = mi_theap_get_default();
+  return (mi_theap_is_initialized(theap) ? theap : _mi_theap_empty_get());
+}
+#define mi_theap_get_default() mimalloc_sys_default()
 #define _mi_theap_create(of_heap, with_tld) \
   ((with_tld) == _mi_theap_empty_get()->tld ? NULL : _mi_theap_create(of_heap, with_tld))
+#define _mi_error_message(code, ...) \
+  _mi_error_message(mimalloc_sys_code(code, __VA_ARGS__), __VA_ARGS__)
 "#,
-        after: "#undef _mi_error_message\n#undef _mi_theap_create",
+        after: "#undef mi_theap_get_default\n#undef _mi_theap_create\n#undef _mi_error_message",
+    },
+    // Tells whoever keeps pointers to a thread's theaps that they are about to be
+    // freed: `mimalloc_sys_on_thread_done` in this crate.
+    Mend {
+        file: "heap/process.c",
+        before: r#"
+#include "mimalloc/util/threadlocal.h"
+typedef void (mi_cdecl mimalloc_sys_done_fun)(void);
+static _Atomic(void*) mimalloc_sys_done;
+#ifdef __cplusplus
+extern "C"
+#endif
+void mi_cdecl mimalloc_sys_on_thread_done(mimalloc_sys_done_fun* fun) {
+  mi_atomic_store_ptr_release(void, &mimalloc_sys_done, (void*)fun);
+}
+static void mimalloc_sys_thread_done(void) {
+  void* const fun = mi_atomic_load_ptr_acquire(void, &mimalloc_sys_done);
+  if (fun != NULL) { ((mimalloc_sys_done_fun*)fun)(); }
+}
+#define _mi_thread_locals_thread_done() \
+  (mimalloc_sys_thread_done(), _mi_thread_locals_thread_done())
+"#,
+        after: "#undef _mi_thread_locals_thread_done",
     },
 ];
 
-/// `static.c` of the tree at `source`, mended.
-pub(crate) fn text(source: &Path) -> Result<String, String> {
-    let path = source.join("src").join("static.c");
-    let text =
-        fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
-    let mut mended = String::with_capacity(text.len() + 512);
-    for (line, number) in text.lines().zip(1..) {
-        let mend = MENDS.iter().find(|mend| included(line) == Some(mend.file));
-        if let Some(Mend { before, after, .. }) = mend {
-            // Messages of the compiler keep naming upstream's lines.
-            mended += &format!("{before}\n{line}\n{after}\n#line {}\n", number + 1);
-        } else {
-            mended += line;
-            mended.push('\n');
-        }
-    }
-    Ok(mended)
-}
+/// `static.c` with what we wrap around its includes.
+#[derive(Debug)]
+pub(crate) struct Unit(String);
 
-/// Writes a file to compile into the build's own directory.
-pub(crate) fn write(name: &str, text: &str) -> Result<PathBuf, String> {
-    let path = env::cargo_path("OUT_DIR").join(name);
-    fs::write(&path, text).map_err(|e| format!("can't write {}: {e}", path.display()))?;
-    Ok(path)
+impl Unit {
+    /// That of the tree at `source`.
+    pub(crate) fn read(source: &Path) -> Result<Self, String> {
+        let path = source.join("src").join("static.c");
+        fs::read_to_string(&path)
+            .map(Self)
+            .map_err(|e| format!("can't read {}: {e}", path.display()))
+    }
+
+    /// Whether each file that we wrap is there.
+    pub(crate) fn is_mended(&self) -> bool {
+        let is_there = |mend: &Mend| self.0.lines().any(|line| included(line) == Some(mend.file));
+        MENDS.iter().all(is_there)
+    }
+
+    /// Writes the file into the build's own directory, with the includes of
+    /// those files that are to be kept.
+    pub(crate) fn write(&self, name: &str, keep: impl Fn(&str) -> bool) -> Result<PathBuf, String> {
+        let mut text = String::with_capacity(self.0.len() + 4096);
+        for (line, number) in self.0.lines().zip(1..) {
+            let file = included(line);
+            if file.is_some_and(|file| !keep(file)) {
+                // An empty line, so that messages name the right one.
+            } else if let Some(mend) = MENDS.iter().find(|mend| file == Some(mend.file)) {
+                text += &format!(
+                    "{}{line}\n{}\n#line {number}\n",
+                    mend.before.trim_start(),
+                    mend.after
+                );
+            } else {
+                text += line;
+            }
+            text.push('\n');
+        }
+        let path = env::cargo_path("OUT_DIR").join(name);
+        fs::write(&path, text).map_err(|e| format!("can't write {}: {e}", path.display()))?;
+        Ok(path)
+    }
 }
 
 /// The C file that a line includes.
-pub(crate) fn included(line: &str) -> Option<&str> {
+fn included(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix("#include \"")?;
     let (file, _) = rest.split_once('"')?;
     file.ends_with(".c").then_some(file)

@@ -7,7 +7,7 @@ use crate::env;
 use crate::headers::Engine;
 use crate::parts;
 use crate::platform::{Platform, Tls};
-use crate::unit;
+use crate::unit::Unit;
 
 /// What upstream's switches are set to, for the compiler and for dependents.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,24 +72,25 @@ fn debug_level() -> u8 {
     }
 }
 
-/// Compiles the tree at `source` and links it.
-pub(crate) fn build(source: &Path, settings: Settings) -> Result<(), String> {
+/// Compiles the tree at `source` and links it. Returns whether it holds all that
+/// we correct.
+pub(crate) fn build(source: &Path, settings: Settings) -> Result<bool, String> {
     let platform = Platform::current();
-    let text = unit::text(source)?;
+    let unit = Unit::read(source)?;
     let mut compiler = compiler(source, settings, &platform)?;
     if platform.in_parts && !cfg!(feature = "override") {
-        parts::compile(&text, &compiler)?;
+        parts::compile(&unit, &compiler)?;
     } else {
         // Overriding takes one object with all of it.
         compiler
-            .file(unit::write("static.c", &text)?)
+            .file(unit.write("static.c", |_| true)?)
             .try_compile("mimalloc")
             .map_err(|e| format!("compiling mimalloc failed: {e}"))?;
     }
     for library in &platform.libraries {
         println!("cargo::rustc-link-lib={library}");
     }
-    Ok(())
+    Ok(unit.is_mended())
 }
 
 /// The C compiler with all its settings, and no file yet.

@@ -62,6 +62,20 @@ pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX as usize * size_of::<usi
 /// installed.
 pub const VENDORED: bool = matches!(env!("MIMALLOC_SYS_VENDORED").as_bytes(), b"1");
 
+#[cfg(mimalloc_mended)]
+unsafe extern "C" {
+    /// Not one of upstream's: has `function` called on each thread whose theaps
+    /// are about to be freed, in `mi_thread_done`. There is one such function at
+    /// a time. Only where the pinned source of engine v3 is compiled (metadata
+    /// `mended`).
+    ///
+    /// # Safety
+    ///
+    /// From now on, and on any thread that ends, `function` can be called; it
+    /// does not call mimalloc and does not unwind.
+    pub fn mimalloc_sys_on_thread_done(function: Option<unsafe extern "C" fn()>);
+}
+
 /// The engine that is linked: `"v3"` or `"v2"`.
 pub const ENGINE: &str = env!("MIMALLOC_SYS_ENGINE");
 

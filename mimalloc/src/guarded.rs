@@ -8,7 +8,7 @@ use mimalloc_sys as sys;
 use crate::error::AllocError;
 use crate::heap::Heap;
 #[cfg(mimalloc_v3)]
-use crate::raw::container;
+use crate::raw::{container, source, thread_part};
 
 /// # Guarded blocks
 ///
@@ -75,13 +75,16 @@ impl Heap {
     /// in its place when memory runs out and that all threads share.
     #[cfg(mimalloc_v3)]
     fn own_theap(&self) -> Result<*mut sys::mi_theap_t, AllocError> {
+        // SAFETY: the heap is live.
+        let theap = unsafe { thread_part::find(self.as_raw()) };
+        // SAFETY: found on this thread, for a heap that lives while `self` does.
+        let source = unsafe { source::InTheap::new(theap) };
         let layout = Layout::new::<usize>();
-        // SAFETY: the source is usable while `self` is.
-        let probe = unsafe { container::allocate::<_, false>(self.source(), layout) };
+        // SAFETY: as above.
+        let probe = unsafe { container::allocate::<_, false>(source, layout) };
         // SAFETY: just allocated for this layout.
         unsafe { container::deallocate(probe.ok_or(AllocError)?, layout) };
-        // SAFETY: the heap is live.
-        Ok(unsafe { crate::raw::thread_part::find(self.as_raw()) })
+        Ok(theap)
     }
 }
 

@@ -450,6 +450,8 @@ impl Heap {
     ///
     /// - No block of this heap is freed or resized on another thread during the
     ///   call: engine v3 races that, and crashes.
+    /// - The calling thread has allocated something with mimalloc before, so that
+    ///   it needs no memory now.
     /// - No [`set_default`](Self::set_default) of this heap is in force.
     #[doc(alias = "mi_heap_delete")]
     pub unsafe fn delete_keeping_blocks(self) {

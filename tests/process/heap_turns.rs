@@ -133,15 +133,47 @@ mod thread_end {
         }
     }
 
-    #[test]
-    fn heaps_serve_a_thread_that_mimalloc_is_done_with() {
+    thread_local! {
+        static VALUE: UsesHeaps = const { UsesHeaps };
+    }
+
+    struct UsesHeaps;
+
+    impl Drop for UsesHeaps {
+        fn drop(&mut self) {
+            HEAPS.iter().for_each(|heap| use_one(heap, 4));
+        }
+    }
+
+    /// Runs `first` on threads, which then use heaps until they are no more.
+    fn threads_that(first: fn()) {
+        let before = ROUNDS.load(Ordering::Relaxed);
         for _ in 0..50 {
-            let thread = thread::spawn(|| {
-                HEAPS.iter().for_each(|heap| use_one(heap, 3));
+            let thread = thread::spawn(move || {
+                first();
                 at_thread_end();
             });
             thread.join().unwrap();
         }
-        assert!(ROUNDS.load(Ordering::Relaxed) >= 50);
+        assert!(ROUNDS.load(Ordering::Relaxed) >= before + 50);
+    }
+
+    #[test]
+    fn heaps_serve_a_thread_that_mimalloc_is_done_with() {
+        threads_that(|| HEAPS.iter().for_each(|heap| use_one(heap, 3)));
+    }
+
+    #[test]
+    fn heaps_serve_a_thread_that_uses_them_only_then() {
+        threads_that(|| {});
+    }
+
+    #[test]
+    fn heaps_serve_destructors_of_thread_locals() {
+        threads_that(|| {
+            VALUE.with(|_| {});
+            HEAPS.iter().for_each(|heap| use_one(heap, 3));
+        });
+        threads_that(|| VALUE.with(|_| {}));
     }
 }

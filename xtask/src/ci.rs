@@ -25,6 +25,8 @@ enum Need {
     /// Debian's libmimalloc-dev, or another found by pkg-config.
     SystemMimalloc,
     Valgrind,
+    /// A host that is x86-64 Linux with glibc.
+    X86Glibc,
     /// A compiler of the oldest supported version.
     OldRust,
     Nightly,
@@ -37,6 +39,7 @@ impl Need {
             Self::LibClang => "libclang: apt-get install libclang-22-dev",
             Self::Clang => "clang, lld and llvm-ar 22: apt-get install clang-22 lld-22 llvm-22",
             Self::SystemMimalloc => "a system mimalloc: apt-get install libmimalloc-dev pkg-config",
+            Self::X86Glibc => "x86-64 Linux with glibc",
             Self::Valgrind => "valgrind: apt-get install valgrind",
             Self::OldRust => {
                 "rustc 1.85 as /usr/bin/rustc, or its path in OLD_RUSTC: \
@@ -64,6 +67,11 @@ impl Need {
                         "/dev/null",
                     ]))
             }
+            Self::X86Glibc => cfg!(all(
+                target_arch = "x86_64",
+                target_os = "linux",
+                target_env = "gnu"
+            )),
             Self::Valgrind => succeeds(Command::new("valgrind").arg("--version")),
             Self::OldRust => old_rustc().is_some(),
             Self::Nightly => succeeds(Command::new("rustc").args(["+nightly", "--version"])),
@@ -252,7 +260,7 @@ fn steps() -> Vec<Step> {
         .needs(Need::SystemMimalloc),
         cargo(
             "system library of engine v3",
-            "test -p mimalloc-tests --test it --test out_of_memory --test stats_exact",
+            "test -p mimalloc-tests --test it --test out_of_memory --test heap_turns",
         )
         .after(shared_library_v3)
         .env("MIMALLOC_SYS_NO_VENDOR", "1")
@@ -267,6 +275,27 @@ fn steps() -> Vec<Step> {
                 .to_string_lossy(),
         )
         .env("LD_LIBRARY_PATH", &shared_library_dir().to_string_lossy()),
+        cargo(
+            "out of memory, hardened",
+            "test -p mimalloc-tests --test out_of_memory --features mimalloc/secure",
+        ),
+        cargo(
+            "out of memory, debugging",
+            "test -p mimalloc-tests --test out_of_memory --features mimalloc/debug",
+        ),
+        // How engine v3 finds a thread's heaps on macOS, OpenBSD and Android.
+        cargo(
+            "pthread keys",
+            "test -p mimalloc-tests --test it --test out_of_memory --test heap_turns --test tls",
+        )
+        .env("CFLAGS", "-DMI_TLS_MODEL_PTHREADS=1"),
+        // Where std runs destructors of thread-locals after those of pthread keys.
+        cargo(
+            "static glibc",
+            "test -p mimalloc-tests --target x86_64-unknown-linux-gnu --test heap_turns --test tls",
+        )
+        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
+        .needs(Need::X86Glibc),
         cargo(
             "system library, by variable",
             "build -p mimalloc-sys --no-default-features",

@@ -115,7 +115,7 @@ pub enum ErrorPolicy {
     Default,
     /// Goes on, and counts: see [`error_count`] and [`last_error`]. It leaves
     /// `errno` alone. **Takes away the protection of a secure build** against
-    /// damaged data, and keeps one alive that runs out of heaps or of an arena.
+    /// damaged data, and keeps one alive that finds any.
     Ignore,
 }
 

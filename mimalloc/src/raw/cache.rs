@@ -6,16 +6,13 @@
 //! nothing needs to be counted or told when a heap ends.
 //!
 //! A thread's part of a live heap stays until mimalloc is done with the thread
-//! (3.6.1: only `mi_thread_theaps_done`, the heap's own end and
-//! `mi_theap_delete` free one; the last is not called by this crate). On glibc
-//! that comes after all destructors of `thread_local!`s, one of which empties
-//! the table for good. Elsewhere there is no such order, and no table.
+//! (3.6.1: only `mi_thread_theaps_done`, the heap's own end and `mi_theap_delete`
+//! free one; this crate does not call the last). The vendored library then calls
+//! [`forget`] first, however late in the thread's end that is.
 
-use core::alloc::{GlobalAlloc as _, Layout};
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::alloc::System;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mimalloc_sys as sys;
 
@@ -71,45 +68,33 @@ impl Entry {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The thread has used no heap yet.
-    New,
-    Open,
-    /// mimalloc will soon be done with the thread.
-    Closed,
-}
-
 /// What a thread remembers.
 struct Cache {
     last: Entry,
     entries: [Entry; ENTRY_COUNT],
-    state: Cell<State>,
 }
 
 std::thread_local! {
-    // Without a destructor, so that to read is all that reading takes.
+    // Without a destructor: it is there as long as the thread is, and to read it
+    // is all that reading takes.
     static CACHE: Cache = const {
         Cache {
             last: Entry::empty(),
             entries: [const { Entry::empty() }; ENTRY_COUNT],
-            state: Cell::new(State::New),
         }
     };
-
-    static CLOSER: Closer = const { Closer };
 }
 
-struct Closer;
-
-impl Drop for Closer {
-    fn drop(&mut self) {
-        CACHE.with(|cache| {
-            cache.state.set(State::Closed);
-            cache.last.heap.set(0);
-            cache.entries.iter().for_each(|entry| entry.heap.set(0));
-        });
-    }
+/// Forgets all that the current thread remembers. mimalloc calls it.
+///
+/// # Safety
+///
+/// None; the type says `unsafe`.
+unsafe extern "C" fn forget() {
+    CACHE.with(|cache| {
+        cache.last.heap.set(0);
+        cache.entries.iter().for_each(|entry| entry.heap.set(0));
+    });
 }
 
 /// The current thread's part of the heap, if that was the last one used.
@@ -129,30 +114,22 @@ pub(crate) fn find(heap: HeapId) -> Option<*mut sys::mi_theap_t> {
     })
 }
 
-/// Remembers the current thread's part of a live heap, unless the thread ends.
+/// Remembers the current thread's part of a heap.
+///
+/// # Safety
+///
+/// `heap` is live and `theap` is the current thread's part of it.
 #[cold]
-pub(crate) fn remember(heap: HeapId, theap: *mut sys::mi_theap_t) {
-    CACHE.with(|cache| {
-        if cache.state.get() == State::New && has_memory() && CLOSER.try_with(|_| ()).is_ok() {
-            cache.state.set(State::Open);
-        }
-        if cache.state.get() == State::Open {
-            cache.last.set(heap, theap);
-            cache.entries[heap.place()].set(heap, theap);
-        }
-    });
-}
+pub(crate) unsafe fn remember(heap: HeapId, theap: *mut sys::mi_theap_t) {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Whether glibc has memory for the record of a destructor: without, it ends
-/// the process.
-fn has_memory() -> bool {
-    let layout = Layout::new::<[usize; 8]>();
-    // SAFETY: the layout has a size.
-    let block = unsafe { System.alloc(layout) };
-    if block.is_null() {
-        return false;
+    if !IS_TOLD.load(Ordering::Acquire) {
+        // SAFETY: `forget` only writes to a thread-local without destructor.
+        unsafe { sys::mimalloc_sys_on_thread_done(Some(forget)) };
+        IS_TOLD.store(true, Ordering::Release);
     }
-    // SAFETY: just allocated with this layout.
-    unsafe { System.dealloc(block, layout) };
-    true
+    CACHE.with(|cache| {
+        cache.last.set(heap, theap);
+        cache.entries[heap.place()].set(heap, theap);
+    });
 }

@@ -167,19 +167,6 @@ impl InHeap {
             id,
         }
     }
-
-    /// Hands a block on that the heap gave, and remembers the thread's part of
-    /// the heap that it came from.
-    #[cfg(mimalloc_theap_cache)]
-    unsafe fn remember(self, block: *mut c_void) -> *mut c_void {
-        // Without a block the thread may have no part of the heap.
-        if !block.is_null() {
-            // SAFETY: the heap is usable by `new`; the thread has a part of it,
-            // as that gave the block.
-            cache::remember(self.id, unsafe { sys::mi_heap_theap(self.heap) });
-        }
-        block
-    }
 }
 
 /// Entries that go to the thread's part of the heap where it is remembered.
@@ -200,11 +187,16 @@ macro_rules! remembered {
                         // SAFETY: as below.
                         return unsafe { InTheap(theap).$entry($($argument),*) };
                     }
-                    // SAFETY: the heap is usable by `new`; the rest is promised
+                    // SAFETY: the heap is usable by `new`.
+                    let theap = unsafe { thread_part::find(heap.heap) };
+                    // SAFETY: what was found can be asked; the rest is promised
                     // by the caller.
-                    let block = unsafe { $plain(heap.heap, $($argument),*) };
-                    // SAFETY: the heap's own block or null.
-                    unsafe { heap.remember(block) }
+                    let block = unsafe { InTheap(theap).$entry($($argument),*) };
+                    if !block.is_null() {
+                        // SAFETY: one that gives blocks is the thread's part.
+                        unsafe { cache::remember(heap.id, theap) };
+                    }
+                    block
                 }
                 if let Some(theap) = cache::last(self.id) {
                     // SAFETY: remembered on this thread for this heap, which
@@ -308,7 +300,7 @@ unsafe impl Source for InTheap {
     #[inline(always)]
     fn is_usable(self) -> bool {
         // See `thread_part::find`.
-        cfg!(mimalloc_vendored) || !self.0.is_null()
+        cfg!(mimalloc_mended) || !self.0.is_null()
     }
 
     #[inline(always)]

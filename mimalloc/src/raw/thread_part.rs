@@ -9,37 +9,12 @@ use mimalloc_sys as sys;
 
 /// Whether the current thread may go to heaps. Without a cost where the linked
 /// library is corrected.
+///
+/// Asked each time elsewhere: a flag would not notice that mimalloc is done with
+/// the thread.
 #[inline(always)]
 pub(crate) fn ready() -> bool {
-    cfg!(any(mimalloc_v2, mimalloc_vendored)) || known::is_known()
-}
-
-/// Asks once for each thread. A plain flag does where all destructors of
-/// `thread_local!`s run before mimalloc is done with the thread.
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
-mod known {
-    use core::cell::Cell;
-
-    std::thread_local! {
-        static KNOWN: Cell<bool> = const { Cell::new(false) };
-    }
-
-    #[inline]
-    pub(super) fn is_known() -> bool {
-        if !KNOWN.get() {
-            KNOWN.set(super::initialize());
-        }
-        KNOWN.get()
-    }
-}
-
-/// Asks each time.
-#[cfg(not(all(feature = "std", target_os = "linux", target_env = "gnu")))]
-mod known {
-    #[inline]
-    pub(super) fn is_known() -> bool {
-        super::initialize()
-    }
+    cfg!(any(mimalloc_v2, mimalloc_mended)) || initialize()
 }
 
 /// Has mimalloc set up its records of the current thread, unless it has; false
