@@ -111,6 +111,7 @@ fn main() {
         "mimalloc_owned_heaps",
         "mimalloc_theap_cache",
         "mimalloc_mended",
+        "mimalloc_inline_alloc",
         "mimalloc_nightly_compiler",
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
@@ -167,6 +168,9 @@ fn main() {
     }
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let is_linux = target("OS") == "linux";
+    if link_fact("INLINE_ALLOC") == "1" {
+        set("mimalloc_inline_alloc");
+    }
     if link_fact("MENDED") == "1" {
         set("mimalloc_mended");
         // Needs thread-locals that are there until the thread's very end, and

@@ -13,6 +13,8 @@ pub(crate) struct Link {
     pub(crate) is_vendored: bool,
     /// Compiled with the corrections of `unit`, from the source they are for.
     pub(crate) is_mended: bool,
+    /// Small blocks can be allocated without a call.
+    pub(crate) inlines_alloc: bool,
     pub(crate) settings: Settings,
 }
 
@@ -22,6 +24,7 @@ impl Link {
         let Self {
             is_vendored,
             is_mended,
+            inlines_alloc,
             settings,
         } = self;
         let engine = headers.engine;
@@ -55,6 +58,10 @@ impl Link {
             println!("cargo::rustc-cfg=mimalloc_mended");
         }
         tell("mended", u8::from(is_mended));
+        if inlines_alloc {
+            println!("cargo::rustc-cfg=mimalloc_inline_alloc");
+        }
+        tell("inline_alloc", u8::from(inlines_alloc));
         tell("debug", settings.debug);
         tell("secure", settings.secure);
         tell("padding", u8::from(settings.padding));

@@ -22,7 +22,7 @@ use vendored::Settings;
 
 fn main() -> ExitCode {
     println!(
-        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended)"
+        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_inline_alloc)"
     );
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,6 +52,7 @@ fn link_system() -> Result<(), String> {
     Link {
         is_vendored: false,
         is_mended: false,
+        inlines_alloc: false,
         settings: Settings::default(),
     }
     .describe(&headers)
@@ -87,8 +88,10 @@ fn link_vendored() -> Result<(), String> {
         ));
     }
     let settings = Settings::from_features(engine);
-    let has_all = vendored::build(&source.dir, settings)?;
     let is_mended = source.is_pinned && engine == Engine::V3;
+    let inlines_alloc =
+        is_mended && settings.is_plain() && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64";
+    let has_all = vendored::build(&source.dir, settings, inlines_alloc)?;
     if is_mended && !has_all {
         return Err(format!(
             "{} has no file for one of the corrections in build/unit.rs, which are made for \
@@ -100,6 +103,7 @@ fn link_vendored() -> Result<(), String> {
     Link {
         is_vendored: true,
         is_mended,
+        inlines_alloc,
         settings,
     }
     .describe(&headers)

@@ -80,30 +80,70 @@ static void mimalloc_sys_thread_done(void) {
     },
 ];
 
+#[path = "../src/layout.rs"]
+mod layout;
+
+/// Checks what Rust takes for granted about upstream's types when it allocates
+/// small blocks itself.
+fn layout_checks() -> String {
+    format!(
+        r#"
+#include <stddef.h>
+#if MI_PADDING || MI_ENCODE_FREELIST || MI_SAMPLE==2 || MI_SECURE || MI_DEBUG || MI_STATS>=2 || MI_TRACK_ENABLED
+#error "CFLAGS change how blocks are laid out: use the features of mimalloc-sys for that"
+#endif
+#ifdef __cplusplus
+#define mimalloc_sys_check(condition) static_assert(condition, "see mimalloc-sys/src/layout.rs")
+#else
+#define mimalloc_sys_check(condition) _Static_assert(condition, "see mimalloc-sys/src/layout.rs")
+#endif
+mimalloc_sys_check(offsetof(mi_theap_t, pages_free_direct) == {});
+mimalloc_sys_check(sizeof(((mi_theap_t*)0)->pages_free_direct[0]) == 8);
+mimalloc_sys_check(MI_PAGES_DIRECT > MI_SMALL_WSIZE_MAX);
+mimalloc_sys_check(offsetof(mi_page_t, free) == {} && sizeof(((mi_page_t*)0)->free) == 8);
+mimalloc_sys_check(offsetof(mi_page_t, xused) == {} && sizeof(mi_used_t) == 8);
+mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);
+"#,
+        layout::THEAP_PAGES,
+        layout::PAGE_FREE,
+        layout::PAGE_USED
+    )
+}
+
 /// `static.c` with what we wrap around its includes.
 #[derive(Debug)]
-pub(crate) struct Unit(String);
+pub(crate) struct Unit {
+    text: String,
+    checks_layout: bool,
+}
 
 impl Unit {
     /// That of the tree at `source`.
-    pub(crate) fn read(source: &Path) -> Result<Self, String> {
+    pub(crate) fn read(source: &Path, checks_layout: bool) -> Result<Self, String> {
         let path = source.join("src").join("static.c");
-        fs::read_to_string(&path)
-            .map(Self)
-            .map_err(|e| format!("can't read {}: {e}", path.display()))
+        let text =
+            fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
+        Ok(Self {
+            text,
+            checks_layout,
+        })
     }
 
     /// Whether each file that we wrap is there.
     pub(crate) fn is_mended(&self) -> bool {
-        let is_there = |mend: &Mend| self.0.lines().any(|line| included(line) == Some(mend.file));
+        let is_there = |mend: &Mend| {
+            self.text
+                .lines()
+                .any(|line| included(line) == Some(mend.file))
+        };
         MENDS.iter().all(is_there)
     }
 
     /// Writes the file into the build's own directory, with the includes of
     /// those files that are to be kept.
     pub(crate) fn write(&self, name: &str, keep: impl Fn(&str) -> bool) -> Result<PathBuf, String> {
-        let mut text = String::with_capacity(self.0.len() + 4096);
-        for (line, number) in self.0.lines().zip(1..) {
+        let mut text = String::with_capacity(self.text.len() + 4096);
+        for (line, number) in self.text.lines().zip(1..) {
             let file = included(line);
             if file.is_some_and(|file| !keep(file)) {
                 // An empty line, so that messages name the right one.
@@ -117,6 +157,9 @@ impl Unit {
                 text += line;
             }
             text.push('\n');
+        }
+        if self.checks_layout {
+            text += &layout_checks();
         }
         let path = env::cargo_path("OUT_DIR").join(name);
         fs::write(&path, text).map_err(|e| format!("can't write {}: {e}", path.display()))?;

@@ -20,6 +20,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether blocks are neither padded, encoded nor checked.
+    pub(crate) fn is_plain(self) -> bool {
+        self.debug == 0 && self.secure == 0 && !self.padding && !self.guarded
+    }
+
     /// What the features ask for.
     pub(crate) fn from_features(engine: Engine) -> Self {
         let secure = secure_level();
@@ -74,9 +79,13 @@ fn debug_level() -> u8 {
 
 /// Compiles the tree at `source` and links it. Returns whether it holds all that
 /// we correct.
-pub(crate) fn build(source: &Path, settings: Settings) -> Result<bool, String> {
+pub(crate) fn build(
+    source: &Path,
+    settings: Settings,
+    checks_layout: bool,
+) -> Result<bool, String> {
     let platform = Platform::current();
-    let unit = Unit::read(source)?;
+    let unit = Unit::read(source, checks_layout)?;
     let mut compiler = compiler(source, settings, &platform)?;
     if platform.in_parts && !cfg!(feature = "override") {
         parts::compile(&unit, &compiler)?;

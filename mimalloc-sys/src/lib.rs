@@ -31,12 +31,16 @@ mod bindings {
     #[cfg(all(mimalloc_v2, not(feature = "bindgen")))]
     include!("bindings/v2.rs");
 }
+#[cfg(mimalloc_inline_alloc)]
+mod fast;
 #[cfg(mimalloc_inline)]
 mod inline;
 mod typed;
 mod wide;
 
 pub use bindings::*;
+#[cfg(mimalloc_inline_alloc)]
+pub use fast::mimalloc_sys_theap_wmalloc_small;
 #[cfg(mimalloc_inline)]
 pub use inline::*;
 pub use typed::*;

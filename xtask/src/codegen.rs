@@ -1,6 +1,6 @@
 //! `cargo xtask codegen`: reads the release machine code of requests whose
 //! layout is constant, and fails on any test or branch that is left in it, but
-//! for the one that asks whether a heap is the one that the thread used last.
+//! for those of heaps that are not about the layout.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -115,14 +115,21 @@ fn aliases(assembly: &str) -> usize {
         .count()
 }
 
-/// Whether all that a request to a heap decides is one comparison and its jump,
-/// which is on the heap's number: see `mimalloc/src/raw/cache.rs`.
+/// Whether all that a request to a heap decides is whether the thread used that
+/// heap last (`mimalloc/src/raw/cache.rs`) and whether there is a free block
+/// (`mimalloc-sys/src/fast.rs`): at most two comparisons, none with a constant,
+/// as a size would be.
 fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
-    let of_heap = ["heap_", "shared_"]
+    let of_heap = ["heap_", "shared_", "local_"]
         .iter()
         .any(|kind| name[PREFIX.len()..].starts_with(kind));
-    // A size would be a constant in it.
-    of_heap && deciding.len() == 2 && deciding[0].starts_with("cmp") && !deciding[0].contains('$')
+    let (comparisons, jumps): (Vec<&String>, Vec<&String>) = deciding
+        .iter()
+        .partition(|text| text.starts_with("cmp") || text.starts_with("test"));
+    of_heap
+        && comparisons.len() <= 2
+        && comparisons.len() == jumps.len()
+        && !comparisons.iter().any(|text| text.contains('$'))
 }
 
 /// Whether an instruction compares, or jumps on a condition. x86 and Arm.

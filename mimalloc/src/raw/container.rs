@@ -107,24 +107,9 @@ pub(crate) unsafe fn grow<S: Source>(
     if !source.is_usable() {
         return None;
     }
-    if S::GROWS_APART {
-        // SAFETY: as below.
-        return NonNull::new(unsafe { refit_apart(source, ptr.as_ptr(), old, new) });
-    }
     // SAFETY: neither size is zero, as `new` is the larger; the rest is the
     // caller's promise.
     NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
-}
-
-/// [`refit`] in a function of its own.
-///
-/// # Safety
-///
-/// As for [`refit`].
-#[inline(never)]
-unsafe fn refit_apart<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-    // SAFETY: as promised by the caller.
-    unsafe { refit(source, ptr, old, new) }
 }
 
 /// `Allocator::grow_zeroed` for any source.

@@ -24,9 +24,6 @@ use super::thread_part;
 /// asked for, aligned to at least the word size, to 16 bytes when the size is
 /// at least that, and to `align` where there is such an argument.
 pub(crate) unsafe trait Source: Copy {
-    /// Whether growing is better done in a function of its own.
-    const GROWS_APART: bool = false;
-
     /// Whether the thread has what it takes, which may cost memory. Mostly a
     /// constant.
     fn is_usable(self) -> bool;
@@ -219,8 +216,6 @@ macro_rules! remembered {
 // SAFETY: `InHeap::new` makes the caller promise a usable heap; upstream
 // documents size and alignment as required above.
 unsafe impl Source for InHeap {
-    const GROWS_APART: bool = cfg!(mimalloc_theap_cache);
-
     #[inline(always)]
     fn is_usable(self) -> bool {
         thread_part::ready()
@@ -305,7 +300,12 @@ unsafe impl Source for InTheap {
 
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(mimalloc_vendored)]
+        #[cfg(mimalloc_inline_alloc)]
+        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
+        unsafe {
+            sys::mimalloc_sys_theap_wmalloc_small(self.0, sys::mi_wsize_from_size(size))
+        }
+        #[cfg(all(mimalloc_vendored, not(mimalloc_inline_alloc)))]
         // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
         unsafe {
             sys::mi_theap_wmalloc_small(self.0, sys::mi_wsize_from_size(size))
