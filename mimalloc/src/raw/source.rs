@@ -167,13 +167,9 @@ impl InHeap {
 }
 
 /// Entries that go to the thread's part of the heap where it is remembered.
-///
-/// Only the smallest allocations ask for that where they are made. What takes
-/// longer anyway does it in a function of its own, as the code for two ways
-/// would keep collections from being inlined.
 macro_rules! remembered {
-    ($(#[$inline:meta] $entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
-        #[$inline]
+    ($($entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
+        #[inline(always)]
         unsafe fn $entry(self, $($argument: $type),*) -> *mut c_void {
             #[cfg(mimalloc_theap_cache)]
             {
@@ -222,23 +218,17 @@ unsafe impl Source for InHeap {
     }
 
     remembered! {
-        #[inline(always)]
         malloc_small(size: usize) -> sys::mi_heap_malloc_small;
-        #[inline(always)]
         malloc(size: usize) -> sys::mi_heap_malloc;
-        #[inline(always)]
         zalloc(size: usize) -> sys::mi_heap_zalloc;
-        #[inline(always)]
         realloc(ptr: *mut c_void, size: usize) -> sys::mi_heap_realloc;
     }
     #[cfg(mimalloc_has_heap_zalloc_small)]
     remembered! {
-        #[inline(always)]
         zalloc_small(size: usize) -> sys::mi_heap_zalloc_small;
     }
     #[cfg(not(mimalloc_has_heap_zalloc_small))]
     remembered! {
-        #[inline(never)]
         zalloc_small(size: usize) -> sys::mi_heap_zalloc;
     }
 
