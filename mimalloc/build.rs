@@ -173,10 +173,11 @@ fn main() {
     }
     if link_fact("MENDED") == "1" {
         set("mimalloc_mended");
-        // Needs thread-locals that are there until the thread's very end, and
-        // numbers that don't run out.
+        // Needs thread-locals that are there until the thread's very end (not
+        // emulated ones), and numbers that don't run out.
         let has_std = env::var_os("CARGO_FEATURE_STD").is_some();
-        if is_linux && has_std && target("POINTER_WIDTH") == "64" {
+        let has_thread_locals = is_linux && matches!(&*target("ENV"), "gnu" | "musl");
+        if has_thread_locals && has_std && target("POINTER_WIDTH") == "64" {
             set("mimalloc_theap_cache");
         }
     }

@@ -33,6 +33,24 @@ pub(crate) fn is_on(name: &str) -> bool {
     switch(name) == Some(true)
 }
 
+/// Whether the user's flags for the C compiler have a setting of upstream's. The
+/// one of how thread-locals are found doesn't count, as we don't depend on it.
+pub(crate) fn has_own_settings() -> bool {
+    let target = cargo("TARGET");
+    let names = [
+        format!("CFLAGS_{target}"),
+        format!("CFLAGS_{}", target.replace('-', "_")),
+        "TARGET_CFLAGS".to_owned(),
+        "HOST_CFLAGS".to_owned(),
+        "CFLAGS".to_owned(),
+    ];
+    // cargo reruns the script when one changes: cc asks for that.
+    names.iter().filter_map(env::var_os).any(|flags| {
+        let flags = flags.to_string_lossy().replace("DMI_TLS_MODEL", "");
+        flags.contains("DMI_") || flags.contains("UMI_")
+    })
+}
+
 /// A variable that cargo sets for build scripts; empty when it doesn't.
 pub(crate) fn cargo(name: &str) -> String {
     env::var(name).unwrap_or_default()

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env;
 
-/// C code around one of upstream's files, made for 3.6.1. Another version may
-/// be compiled with it, but is not taken for corrected.
+/// C code around one of upstream's files, made for 3.6.1 and for no other.
 struct Mend {
     /// The file, as `static.c` includes it.
     file: &'static str,
@@ -42,6 +41,7 @@ static inline int mimalloc_sys_code(int code, const char* message, ...) {
     Mend {
         file: "heap/heap.c",
         before: r#"
+#include "mimalloc/heap/theap.h"
 #include "mimalloc/prim/prim-tls.h"
 static inline mi_theap_t* mimalloc_sys_default(void) {
   mi_theap_t* const theap = mi_theap_get_default();
@@ -55,23 +55,32 @@ static inline mi_theap_t* mimalloc_sys_default(void) {
 "#,
         after: "#undef mi_theap_get_default\n#undef _mi_theap_create\n#undef _mi_error_message",
     },
-    // Tells whoever keeps pointers to a thread's theaps that they are about to be
-    // freed: `mimalloc_sys_on_thread_done` in this crate.
+    // Tells all who keep pointers to a thread's theaps that they are about to be
+    // freed: `mimalloc_sys_on_thread_done` in this crate. There may be several,
+    // as there may be several versions of a crate that depends on this one.
     Mend {
         file: "heap/process.c",
         before: r#"
 #include "mimalloc/util/threadlocal.h"
-typedef void (mi_cdecl mimalloc_sys_done_fun)(void);
-static _Atomic(void*) mimalloc_sys_done;
+typedef struct mimalloc_sys_thread_done_s {
+  void (mi_cdecl *fun)(void);
+  struct mimalloc_sys_thread_done_s* next;
+} mimalloc_sys_thread_done_t;
+static _Atomic(mimalloc_sys_thread_done_t*) mimalloc_sys_listeners;
 #ifdef __cplusplus
 extern "C"
 #endif
-void mi_cdecl mimalloc_sys_on_thread_done(mimalloc_sys_done_fun* fun) {
-  mi_atomic_store_ptr_release(void, &mimalloc_sys_done, (void*)fun);
+void mi_cdecl mimalloc_sys_on_thread_done(mimalloc_sys_thread_done_t* listener) {
+  mimalloc_sys_thread_done_t* first =
+    mi_atomic_load_ptr_acquire(mimalloc_sys_thread_done_t, &mimalloc_sys_listeners);
+  do { listener->next = first; }
+  while (!mi_atomic_cas_ptr_weak_release(mimalloc_sys_thread_done_t, &mimalloc_sys_listeners,
+                                         &first, listener));
 }
 static void mimalloc_sys_thread_done(void) {
-  void* const fun = mi_atomic_load_ptr_acquire(void, &mimalloc_sys_done);
-  if (fun != NULL) { ((mimalloc_sys_done_fun*)fun)(); }
+  mimalloc_sys_thread_done_t* listener =
+    mi_atomic_load_ptr_acquire(mimalloc_sys_thread_done_t, &mimalloc_sys_listeners);
+  for (; listener != NULL; listener = listener->next) { listener->fun(); }
 }
 #define _mi_thread_locals_thread_done() \
   (mimalloc_sys_thread_done(), _mi_thread_locals_thread_done())
@@ -90,7 +99,7 @@ fn layout_checks() -> String {
         r#"
 #include <stddef.h>
 #if MI_PADDING || MI_ENCODE_FREELIST || MI_SAMPLE==2 || MI_SECURE || MI_DEBUG || MI_STATS>=2 || MI_TRACK_ENABLED
-#error "CFLAGS change how blocks are laid out: use the features of mimalloc-sys for that"
+#error "this changes how blocks are allocated: see mimalloc-sys/src/fast.rs"
 #endif
 #ifdef __cplusplus
 #define mimalloc_sys_check(condition) static_assert(condition, "see mimalloc-sys/src/layout.rs")
@@ -114,29 +123,40 @@ mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);
 #[derive(Debug)]
 pub(crate) struct Unit {
     text: String,
+    /// Our code goes around upstream's.
+    is_mended: bool,
     checks_layout: bool,
 }
 
 impl Unit {
     /// That of the tree at `source`.
-    pub(crate) fn read(source: &Path, checks_layout: bool) -> Result<Self, String> {
+    pub(crate) fn read(
+        source: &Path,
+        is_mended: bool,
+        checks_layout: bool,
+    ) -> Result<Self, String> {
         let path = source.join("src").join("static.c");
         let text =
             fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
-        Ok(Self {
-            text,
-            checks_layout,
-        })
+        let is_missing = |mend: &&Mend| !text.lines().any(|line| included(line) == Some(mend.file));
+        match MENDS.iter().find(is_missing) {
+            Some(mend) if is_mended => Err(format!(
+                "{} does not include {}, which build/unit.rs corrects.\nRun `cargo xtask vendor`; \
+                 after a bump, see whether the correction is still needed.",
+                path.display(),
+                mend.file
+            )),
+            _ => Ok(Self {
+                text,
+                is_mended,
+                checks_layout,
+            }),
+        }
     }
 
-    /// Whether each file that we wrap is there.
-    pub(crate) fn is_mended(&self) -> bool {
-        let is_there = |mend: &Mend| {
-            self.text
-                .lines()
-                .any(|line| included(line) == Some(mend.file))
-        };
-        MENDS.iter().all(is_there)
+    fn mend(&self, file: Option<&str>) -> Option<&'static Mend> {
+        let mends = if self.is_mended { MENDS } else { &[] };
+        mends.iter().find(|mend| file == Some(mend.file))
     }
 
     /// Writes the file into the build's own directory, with the includes of
@@ -147,7 +167,7 @@ impl Unit {
             let file = included(line);
             if file.is_some_and(|file| !keep(file)) {
                 // An empty line, so that messages name the right one.
-            } else if let Some(mend) = MENDS.iter().find(|mend| file == Some(mend.file)) {
+            } else if let Some(mend) = self.mend(file) {
                 text += &format!(
                     "{}{line}\n{}\n#line {number}\n",
                     mend.before.trim_start(),

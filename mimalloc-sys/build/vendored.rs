@@ -77,15 +77,15 @@ fn debug_level() -> u8 {
     }
 }
 
-/// Compiles the tree at `source` and links it. Returns whether it holds all that
-/// we correct.
+/// Compiles the tree at `source` and links it.
 pub(crate) fn build(
     source: &Path,
     settings: Settings,
+    is_mended: bool,
     checks_layout: bool,
-) -> Result<bool, String> {
+) -> Result<(), String> {
     let platform = Platform::current();
-    let unit = Unit::read(source, checks_layout)?;
+    let unit = Unit::read(source, is_mended, checks_layout)?;
     let mut compiler = compiler(source, settings, &platform)?;
     if platform.in_parts && !cfg!(feature = "override") {
         parts::compile(&unit, &compiler)?;
@@ -99,7 +99,7 @@ pub(crate) fn build(
     for library in &platform.libraries {
         println!("cargo::rustc-link-lib={library}");
     }
-    Ok(unit.is_mended())
+    Ok(())
 }
 
 /// The C compiler with all its settings, and no file yet.

@@ -19,8 +19,9 @@ const USED_ONE: usize = 0x1_0001;
 ///
 /// # Safety
 ///
-/// `theap` is a live theap of this thread, not null, and `wsize` is at most
-/// [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
+/// `theap` is a live theap of this thread or what
+/// [`mi_heap_theap`](crate::mi_heap_theap) returned on it, not null, and `wsize`
+/// is at most [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
 #[inline(always)]
 #[must_use]
 pub unsafe fn mimalloc_sys_theap_wmalloc_small(

@@ -66,18 +66,31 @@ pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX as usize * size_of::<usi
 /// installed.
 pub const VENDORED: bool = matches!(env!("MIMALLOC_SYS_VENDORED").as_bytes(), b"1");
 
+/// What [`mimalloc_sys_on_thread_done`] keeps. Not one of upstream's types.
+#[cfg(mimalloc_mended)]
+#[repr(C)]
+#[allow(non_camel_case_types, reason = "named like the types of C")]
+#[derive(Debug)]
+pub struct mimalloc_sys_thread_done_t {
+    /// What to call.
+    pub fun: unsafe extern "C" fn(),
+    /// Set by the function.
+    pub next: *mut mimalloc_sys_thread_done_t,
+}
+
 #[cfg(mimalloc_mended)]
 unsafe extern "C" {
-    /// Not one of upstream's: has `function` called on each thread whose theaps
-    /// are about to be freed, in `mi_thread_done`. There is one such function at
-    /// a time. Only where the pinned source of engine v3 is compiled (metadata
-    /// `mended`).
+    /// Not one of upstream's: has `listener->fun` called on each thread before
+    /// `mi_thread_done` frees its theaps, and once more when the process ends.
+    /// Not with the option `destroy_on_exit`, when all heaps go. Only where the
+    /// pinned source of engine v3 is compiled (metadata `mended`).
     ///
     /// # Safety
     ///
-    /// From now on, and on any thread that ends, `function` can be called; it
-    /// does not call mimalloc and does not unwind.
-    pub fn mimalloc_sys_on_thread_done(function: Option<unsafe extern "C" fn()>);
+    /// `listener` is given once and is never moved or written to from now on.
+    /// Its `fun` may be called on any thread; it does not call mimalloc and does
+    /// not unwind.
+    pub fn mimalloc_sys_on_thread_done(listener: *mut mimalloc_sys_thread_done_t);
 }
 
 /// The engine that is linked: `"v3"` or `"v2"`.

@@ -123,13 +123,25 @@ fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
     let of_heap = ["heap_", "shared_", "local_"]
         .iter()
         .any(|kind| name[PREFIX.len()..].starts_with(kind));
-    let (comparisons, jumps): (Vec<&String>, Vec<&String>) = deciding
+    let word = |text: &str| {
+        text.split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    // Arm has jumps that compare.
+    let both = deciding
         .iter()
-        .partition(|text| text.starts_with("cmp") || text.starts_with("test"));
+        .filter(|text| matches!(&*word(text), "cbz" | "cbnz"))
+        .count();
+    let comparisons: Vec<_> = deciding
+        .iter()
+        .filter(|text| text.starts_with("cmp") || text.starts_with("test"))
+        .collect();
     of_heap
-        && comparisons.len() <= 2
-        && comparisons.len() == jumps.len()
-        && !comparisons.iter().any(|text| text.contains('$'))
+        && comparisons.len() + both <= 2
+        && 2 * comparisons.len() + both == deciding.len()
+        && !comparisons.iter().any(|text| text.contains(['$', '#']))
 }
 
 /// Whether an instruction compares, or jumps on a condition. x86 and Arm.

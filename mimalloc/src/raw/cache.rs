@@ -10,9 +10,10 @@
 //! free one; this crate does not call the last). The vendored library then calls
 //! [`forget`] first, however late in the thread's end that is.
 
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Once;
 
 use mimalloc_sys as sys;
 
@@ -114,6 +115,12 @@ pub(crate) fn find(heap: HeapId) -> Option<*mut sys::mi_theap_t> {
     })
 }
 
+/// What mimalloc is to call.
+struct Listener(UnsafeCell<sys::mimalloc_sys_thread_done_t>);
+
+// SAFETY: only handed to C, once.
+unsafe impl Sync for Listener {}
+
 /// Remembers the current thread's part of a heap.
 ///
 /// # Safety
@@ -121,13 +128,17 @@ pub(crate) fn find(heap: HeapId) -> Option<*mut sys::mi_theap_t> {
 /// `heap` is live and `theap` is the current thread's part of it.
 #[cold]
 pub(crate) unsafe fn remember(heap: HeapId, theap: *mut sys::mi_theap_t) {
-    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    static LISTENER: Listener = Listener(UnsafeCell::new(sys::mimalloc_sys_thread_done_t {
+        fun: forget,
+        next: ptr::null_mut(),
+    }));
+    static LISTENING: Once = Once::new();
 
-    if !IS_TOLD.load(Ordering::Acquire) {
-        // SAFETY: `forget` only writes to a thread-local without destructor.
-        unsafe { sys::mimalloc_sys_on_thread_done(Some(forget)) };
-        IS_TOLD.store(true, Ordering::Release);
-    }
+    LISTENING.call_once(|| {
+        // SAFETY: given once, never touched again, and `forget` only writes to a
+        // thread-local without destructor.
+        unsafe { sys::mimalloc_sys_on_thread_done(LISTENER.0.get()) };
+    });
     CACHE.with(|cache| {
         cache.last.set(heap, theap);
         cache.entries[heap.place()].set(heap, theap);
