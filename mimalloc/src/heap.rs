@@ -14,7 +14,6 @@ pub use default_guard::DefaultGuard;
 
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
-#[cfg(mimalloc_theap_cache)]
 use crate::raw::cache::HeapId;
 use crate::raw::thread_part;
 use crate::raw::{lock, source};
@@ -85,7 +84,6 @@ pub struct Heap {
     raw: NonNull<sys::mi_heap_t>,
     /// Where [`reset`](Self::reset) makes the next heap.
     arena: MaybeArena,
-    #[cfg(mimalloc_theap_cache)]
     id: HeapId,
 }
 
@@ -200,13 +198,11 @@ impl Heap {
         struct Main {
             raw: AtomicPtr<sys::mi_heap_t>,
             arena: MaybeArena,
-            #[cfg(mimalloc_theap_cache)]
             id: HeapId,
         }
         static MAIN: Main = Main {
             raw: AtomicPtr::new(core::ptr::null_mut()),
             arena: MaybeArena::NONE,
-            #[cfg(mimalloc_theap_cache)]
             id: HeapId::MAIN,
         };
         if MAIN.raw.load(Ordering::Acquire).is_null() {
@@ -227,13 +223,7 @@ impl Heap {
     pub(crate) fn source(&self) -> source::InHeap {
         // SAFETY: by the type's invariant the heap lives while `self` does, and
         // on engine v2 `self` can't leave the thread.
-        unsafe {
-            source::InHeap::new(
-                self.raw.as_ptr(),
-                #[cfg(mimalloc_theap_cache)]
-                self.id,
-            )
-        }
+        unsafe { source::InHeap::new(self.raw.as_ptr(), self.id) }
     }
 
     /// Frees every block in the heap and leaves it empty, ready for the next
@@ -433,7 +423,6 @@ impl Heap {
         Self {
             raw,
             arena: MaybeArena::NONE,
-            #[cfg(mimalloc_theap_cache)]
             id: HeapId::next(),
         }
     }
@@ -524,7 +513,6 @@ fn counted(
         Some(raw) => Ok(Heap {
             raw,
             arena,
-            #[cfg(mimalloc_theap_cache)]
             id: HeapId::next(),
         }),
         None => {

@@ -123,16 +123,10 @@ fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
     let of_heap = ["heap_", "shared_", "local_"]
         .iter()
         .any(|kind| name[PREFIX.len()..].starts_with(kind));
-    let word = |text: &str| {
-        text.split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
     // Arm has jumps that compare.
     let both = deciding
         .iter()
-        .filter(|text| matches!(&*word(text), "cbz" | "cbnz"))
+        .filter(|text| text.starts_with("cbz") || text.starts_with("cbnz"))
         .count();
     let comparisons: Vec<_> = deciding
         .iter()

@@ -62,7 +62,7 @@ macro_rules! impl_allocator {
                 // SAFETY: currently allocated via `self`, fitting `old`, and
                 // `new` at least as large, as the caller promises.
                 let block = unsafe {
-                    crate::raw::container::grow(self.source(), ptr, old, new)
+                    crate::raw::container::grow::<_, false>(self.source(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }
@@ -76,7 +76,7 @@ macro_rules! impl_allocator {
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
                 // SAFETY: as for `grow`.
                 let block = unsafe {
-                    crate::raw::container::grow_zeroed(self.source(), ptr, old, new)
+                    crate::raw::container::grow::<_, true>(self.source(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }

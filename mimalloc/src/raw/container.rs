@@ -86,14 +86,14 @@ pub(crate) unsafe fn deallocate(ptr: NonNull<u8>, layout: Layout) {
     }
 }
 
-/// `Allocator::grow` for any source.
+/// `Allocator::grow` and `Allocator::grow_zeroed` for any source.
 ///
 /// # Safety
 ///
 /// `ptr` is currently allocated by this crate and fits `old`;
 /// `new.size() >= old.size()`; what `source` was made with still holds.
 #[inline(always)]
-pub(crate) unsafe fn grow<S: Source>(
+pub(crate) unsafe fn grow<S: Source, const ZERO: bool>(
     source: S,
     ptr: NonNull<u8>,
     old: Layout,
@@ -101,47 +101,23 @@ pub(crate) unsafe fn grow<S: Source>(
 ) -> Option<NonNull<u8>> {
     debug_assert!(new.size() >= old.size());
     if old.size() == 0 {
-        // SAFETY: the source is usable.
-        return unsafe { allocate::<S, false>(source, new) };
-    }
-    if !source.is_usable() {
-        return None;
-    }
-    // SAFETY: neither size is zero, as `new` is the larger; the rest is the
-    // caller's promise.
-    NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
-}
-
-/// `Allocator::grow_zeroed` for any source.
-///
-/// # Safety
-///
-/// As for [`grow`].
-#[inline(always)]
-pub(crate) unsafe fn grow_zeroed<S: Source>(
-    source: S,
-    ptr: NonNull<u8>,
-    old: Layout,
-    new: Layout,
-) -> Option<NonNull<u8>> {
-    debug_assert!(new.size() >= old.size());
-    if old.size() == 0 {
-        // SAFETY: the source is usable.
-        return unsafe { allocate::<S, true>(source, new) };
-    }
-    if !source.is_usable() {
-        return None;
-    }
-    let grown = if new.size() >= FRESH_ZERO_MIN {
         // SAFETY: as promised by the caller.
-        unsafe { grow_zeroed_large(source, ptr.as_ptr(), old, new) }
-    } else {
-        // SAFETY: neither size is zero; the rest is the caller's promise.
-        let grown = unsafe { refit(source, ptr.as_ptr(), old, new) };
+        return unsafe { allocate::<S, ZERO>(source, new) };
+    }
+    if !source.is_usable() {
+        return None;
+    }
+    if ZERO && new.size() >= FRESH_ZERO_MIN {
+        // SAFETY: neither size is zero, as `new` is the larger; the rest is the
+        // caller's promise.
+        return NonNull::new(unsafe { grow_zeroed_large(source, ptr.as_ptr(), old, new) });
+    }
+    // SAFETY: as above.
+    let grown = unsafe { refit(source, ptr.as_ptr(), old, new) };
+    if ZERO {
         // SAFETY: `grown` is null or holds `new.size()` bytes.
         unsafe { zero_tail(grown, old.size(), new.size()) };
-        grown
-    };
+    }
     NonNull::new(grown)
 }
 

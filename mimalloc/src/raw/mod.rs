@@ -2,7 +2,7 @@
 //! mimalloc's functions. Everything above speaks in [`core::alloc::Layout`].
 
 pub(crate) mod alloc;
-#[cfg(mimalloc_theap_cache)]
+#[cfg_attr(not(mimalloc_theap_cache), path = "no_cache.rs")]
 pub(crate) mod cache;
 pub(crate) mod container;
 pub(crate) mod layout;

@@ -9,7 +9,8 @@ use core::ffi::c_void;
 use mimalloc_sys as sys;
 
 #[cfg(mimalloc_theap_cache)]
-use super::cache::{self, HeapId};
+use super::cache;
+use super::cache::HeapId;
 use super::thread_part;
 
 /// The C entries of one place to allocate from.
@@ -144,7 +145,7 @@ unsafe impl Source for Default {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InHeap {
     heap: *mut sys::mi_heap_t,
-    #[cfg(mimalloc_theap_cache)]
+    #[allow(dead_code, reason = "only asked where threads remember heaps")]
     id: HeapId,
 }
 
@@ -154,15 +155,8 @@ impl InHeap {
     /// `heap` must be live for as long as the value is used, and on engine v2
     /// belong to the current thread. `id` is that heap's alone.
     #[inline(always)]
-    pub(crate) const unsafe fn new(
-        heap: *mut sys::mi_heap_t,
-        #[cfg(mimalloc_theap_cache)] id: HeapId,
-    ) -> Self {
-        Self {
-            heap,
-            #[cfg(mimalloc_theap_cache)]
-            id,
-        }
+    pub(crate) const unsafe fn new(heap: *mut sys::mi_heap_t, id: HeapId) -> Self {
+        Self { heap, id }
     }
 }
 
@@ -232,6 +226,8 @@ unsafe impl Source for InHeap {
         zalloc_small(size: usize) -> sys::mi_heap_zalloc;
     }
 
+    // Not remembered: these stand behind attempts that are, which would have to
+    // keep the number for them (five instructions).
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
         // SAFETY: the heap is usable by `new`.
