@@ -33,6 +33,11 @@ const GROUPS: &[(&str, Of, &[&str])] = &[
         ],
     ),
     (
+        "mimalloc_has_theap_realloc_aligned",
+        V3,
+        &["mi_theap_realloc_aligned"],
+    ),
+    (
         "mimalloc_has_stats",
         Both,
         &["mi_stats_get", "mi_stats_get_json"],

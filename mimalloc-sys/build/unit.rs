@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env;
 
-/// C code around one of upstream's files, made for 3.6.1 and for no other.
+/// C code around one of upstream's files, made for 3.6.2 and for no other.
 struct Mend {
     /// The file, as `static.c` includes it.
     file: &'static str,

@@ -1,4 +1,4 @@
-//! The options of engine v3 (mimalloc 3.6.1).
+//! The options of engine v3 (mimalloc 3.6.2).
 
 options! {
     /// Prints error and warning messages.
@@ -316,4 +316,12 @@ options! {
         "mi_option_arena_purge_immediate_size",
         "MIMALLOC_ARENA_PURGE_IMMEDIATE_SIZE", Kibibytes, Live,
         default "32 MiB; 16 MiB on 32-bit targets", former [];
+    /// Uses memory tags (Arm MTE) where mimalloc is compiled for them and the
+    /// system has them: 0 no, 1 yes, on Linux 2 checks synchronously, 3
+    /// asynchronously, 4 as the processor prefers. This crate compiles mimalloc
+    /// without memory tags.
+    Mte = mi_option_mte,
+        "mi_option_mte",
+        "MIMALLOC_MTE", Level, Startup,
+        default "1", former [];
 }

@@ -347,6 +347,19 @@ unsafe impl Source for InTheap {
         unsafe { sys::mi_theap_realloc(self.0, ptr, size) }
     }
 
+    #[cfg(mimalloc_has_theap_realloc_aligned)]
+    #[inline(always)]
+    unsafe fn realloc_aligned(
+        self,
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+    ) -> Option<*mut c_void> {
+        // SAFETY: the theap is usable by `new`; the caller passes a live block.
+        Some(unsafe { sys::mi_theap_realloc_aligned(self.0, ptr, size, align) })
+    }
+
+    #[cfg(not(mimalloc_has_theap_realloc_aligned))]
     #[inline(always)]
     unsafe fn realloc_aligned(self, _: *mut c_void, _: usize, _: usize) -> Option<*mut c_void> {
         None
