@@ -17,7 +17,7 @@ mod bindgen;
 use std::process::ExitCode;
 
 use describe::{Link, bound_version};
-use headers::{Engine, Headers};
+use headers::{Engine, Headers, Version};
 use vendored::Settings;
 
 fn main() -> ExitCode {
@@ -89,6 +89,16 @@ fn link_vendored() -> Result<(), String> {
     }
     let settings = Settings::from_features(engine);
     let is_mended = source.is_pinned && engine == Engine::V3;
+    if is_mended && headers.version.0 != unit::PATCHED_VERSION {
+        return Err(format!(
+            "the patches of build/unit.rs and the inlined allocation of src/fast.rs were written \
+             for mimalloc {}, but {} holds {}.\nRead both against the new source, then change \
+             PATCHED_VERSION in build/unit.rs.",
+            Version(unit::PATCHED_VERSION),
+            source.dir.display(),
+            headers.version
+        ));
+    }
     // Not with settings that we don't know, nor where a tool looks at every
     // access to memory that comes from Rust, and only at those.
     let inlines_alloc = is_mended

@@ -91,6 +91,11 @@ unsafe extern "C" {
     /// Its `fun` may be called on any thread; it does not call mimalloc and does
     /// not unwind.
     pub fn mimalloc_sys_on_thread_done(listener: *mut mimalloc_sys_thread_done_t);
+
+    /// Not one of upstream's: as `mi_thread_init`, and returns whether the current
+    /// thread is initialised. There may be no memory for that. Only where the
+    /// pinned source of engine v3 is compiled (metadata `mended`).
+    pub safe fn mimalloc_sys_thread_init() -> bool;
 }
 
 /// The engine that is linked: `"v3"` or `"v2"`.

@@ -50,7 +50,7 @@ pub use crate::option::{Option, OptionError, OptionErrorKind, ReadWhen, Unit};
 pub use crate::process::any_heap_contains;
 #[cfg(mimalloc_has_process_info_print)]
 pub use crate::process::print_process_info;
-#[cfg(mimalloc_has_threadpool)]
+#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_mended)))]
 pub use crate::process::set_thread_in_threadpool;
 pub use crate::process::{
     ProcessInfo, Version, is_redirected, print_stats, process_info, reset_stats, version,

@@ -206,8 +206,9 @@ pub fn print_stats() {
 /// Tells mimalloc that the calling thread belongs to a thread pool: it then
 /// takes over fewer pages of other threads. There is no way back. On v2 this
 /// does nothing, nor does it where mimalloc has no memory for its records of
-/// the thread.
-#[cfg(mimalloc_has_threadpool)]
+/// the thread. Not with a system library of v3, which crashes on a thread that
+/// mimalloc is done with.
+#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_mended)))]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
     // On a thread that can't be initialised upstream (3.6.1) writes to a constant.

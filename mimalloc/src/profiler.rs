@@ -256,6 +256,7 @@ impl Profiler {
     /// [switched off](Heap::disable_profiling).
     #[doc(alias = "mi_heap_profile")]
     pub fn attach_heap(self, heap: &Heap) -> Result<(), ProfilerError> {
+        let _guard = lock::walking();
         // SAFETY: a live heap; as for `attach`.
         let attached = unsafe { sys::mi_heap_profile(heap.as_raw(), self.raw.as_ptr()) };
         attached.then_some(()).ok_or(ProfilerError::Attached)
@@ -314,6 +315,9 @@ impl Heap {
     /// Calls `mi_heap_profile_disable`.
     #[doc(alias = "mi_heap_profile_disable")]
     pub fn disable_profiling(&self) {
+        // Upstream first takes the old profiler away and then sets one that does
+        // nothing: `attach` on another thread must not come between.
+        let _guard = lock::destroying();
         // SAFETY: a live heap. What was sampled before stays readable, as
         // profilers are never deleted.
         unsafe { sys::mi_heap_profile_disable(self.as_raw()) };

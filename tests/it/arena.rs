@@ -77,6 +77,7 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
         Arena::reserve(isize::MAX as usize),
         Err(ArenaError::OutOfMemory)
     );
+    #[cfg(target_pointer_width = "64")]
     assert_eq!(Arena::reserve(1 << 50), Err(ArenaError::OutOfMemory));
 
     for timeout in [None, Some(Duration::ZERO), Some(Duration::from_millis(5))] {
@@ -333,7 +334,10 @@ fn memory_of_our_own_becomes_an_arena() {
         return;
     };
     let (start, size) = arena.area();
+    // Aligned to less, more of it is of use.
+    #[cfg(target_pointer_width = "64")]
     assert!(size >= 256 * MIB && size % (32 * MIB) == 0);
+    assert!(size >= 64 * MIB);
     assert!(range.contains(&start.as_ptr().addr()));
     assert!(start.as_ptr().addr() + size <= range.end);
 

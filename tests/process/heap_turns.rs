@@ -123,6 +123,10 @@ mod thread_end {
 
     extern "C" fn use_heaps(_value: *mut c_void) {
         let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
+        if round % 2 == 0 {
+            // The first to speak to mimalloc since it was done with the thread.
+            mimalloc::set_thread_in_threadpool();
+        }
         // In another order each time, or the new parts of the heaps would come
         // to lie where the old ones were.
         for at in 0..super::HEAPS {

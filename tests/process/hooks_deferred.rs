@@ -1,5 +1,7 @@
 //! The deferred free. Its own process: there is one hook.
 
+#![cfg(any(mimalloc_v2, mimalloc_mended))]
+
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;

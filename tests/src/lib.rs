@@ -8,3 +8,13 @@ mod subject;
 
 pub use crate::model::{Limits, Model};
 pub use crate::subject::{Api02, Api04, Subject, Whole};
+
+/// Ends the process after minutes, so that a deadlock is a failure and not a
+/// test that never ends.
+pub fn fail_instead_of_hanging() {
+    std::thread::spawn(|| {
+        std::thread::sleep(core::time::Duration::from_secs(300));
+        eprintln!("still not done after 300 s: a deadlock");
+        std::process::abort();
+    });
+}

@@ -29,7 +29,11 @@ static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 ///   where an allocation sets mimalloc up anew for the thread and loses that;
 ///   those calls are left out.
 ///
-/// It may allocate, free and collect. The code around the allocation that led to
+/// The hook may allocate, free, collect, make and drop heaps, and start and join
+/// threads: mimalloc holds no lock then. Unpatched sources of engine v3 hold
+/// some, so that this function is absent with a system library of v3.
+///
+/// The code around the allocation that led to
 /// the call is stopped meanwhile: waiting for a lock which that code may hold
 /// waits for ever. A hook that panics ends the process.
 ///
@@ -46,6 +50,7 @@ static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 /// mimalloc::collect(true);
 /// assert!(CALLS.load(Ordering::Relaxed) >= 1);
 /// ```
+#[cfg(any(mimalloc_v2, mimalloc_mended))]
 #[doc(alias = "mi_register_deferred_free")]
 pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
     let function = hook.map_or(ptr::null_mut(), |hook| hook as *mut ());

@@ -24,7 +24,9 @@ use mimalloc_sys as sys;
 
 #[cfg(mimalloc_sized_free)]
 use super::layout::is_small_free;
-use super::layout::{WORD, is_likely_natural, is_likely_natural_large, is_plain, is_small};
+use super::layout::{
+    WORD, is_likely_natural, is_likely_natural_large, is_plain, is_refused, is_small,
+};
 use super::source::Source;
 
 /// Allocates a block for `layout`, whose size is not zero; null when out of
@@ -36,6 +38,9 @@ use super::source::Source;
 #[inline(always)]
 pub(crate) unsafe fn allocate<S: Source>(source: S, layout: Layout) -> *mut u8 {
     let (size, align) = (layout.size(), layout.align());
+    if is_refused(size, align) {
+        return ptr::null_mut();
+    }
     if is_plain(size, align) {
         if is_small(size) {
             // SAFETY: `is_small` is the entry's bound; the source is usable.
@@ -61,6 +66,9 @@ pub(crate) unsafe fn allocate<S: Source>(source: S, layout: Layout) -> *mut u8 {
 #[inline(always)]
 pub(crate) unsafe fn allocate_zeroed<S: Source>(source: S, layout: Layout) -> *mut u8 {
     let (size, align) = (layout.size(), layout.align());
+    if is_refused(size, align) {
+        return ptr::null_mut();
+    }
     if is_plain(size, align) {
         if is_small(size) {
             // SAFETY: `is_small` is the entry's bound; the source is usable.
@@ -231,6 +239,9 @@ pub(crate) unsafe fn resize<S: Source>(
     old: Layout,
     new_size: usize,
 ) -> *mut u8 {
+    if is_refused(new_size, old.align()) {
+        return ptr::null_mut();
+    }
     if !is_plain(new_size, old.align()) {
         // SAFETY: as promised by the caller.
         return unsafe { resize_aligned(source, ptr, old, new_size) };

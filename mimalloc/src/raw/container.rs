@@ -6,7 +6,7 @@ use core::ptr::{self, NonNull};
 use mimalloc_sys as sys;
 
 use super::alloc;
-use super::layout::KEEP_ALIGN_MAX;
+use super::layout::{KEEP_ALIGN_MAX, is_refused};
 use super::source::Source;
 
 /// From here on a zeroed growth that moves takes fresh zeroed memory from the
@@ -36,7 +36,7 @@ unsafe fn refit<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) ->
 /// As for [`refit`].
 #[inline(never)]
 unsafe fn realign<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-    if old.align() <= KEEP_ALIGN_MAX {
+    if old.align() <= KEEP_ALIGN_MAX && !is_refused(new.size(), new.align()) {
         // SAFETY: the block is live and the source usable; an alignment this
         // modest never makes a block point into a larger page.
         let moved = unsafe { source.realloc_aligned(ptr.cast(), new.size(), new.align()) };

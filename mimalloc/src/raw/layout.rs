@@ -57,6 +57,20 @@ pub(crate) const fn is_likely_natural_large(size: usize, align: usize) -> bool {
             || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
 }
 
+/// Whether a request must not reach mimalloc. Only for unpatched sources of
+/// engine v3 on 32-bit targets, which take areas of 2 GiB and more for negative
+/// and write to memory that is not committed (see `PROLOGUE` in
+/// `mimalloc-sys/build/unit.rs`).
+#[inline(always)]
+pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
+    const LIMIT: usize = isize::MAX as usize - (8 << 20);
+    cfg!(all(
+        target_pointer_width = "32",
+        mimalloc_v3,
+        not(mimalloc_mended)
+    )) && size.saturating_add(align) > LIMIT
+}
+
 /// Largest old alignment with which a block may stay in place when its
 /// alignment changes: a block with a stricter one may point into a larger
 /// page, which the new layout would then free as a small block.

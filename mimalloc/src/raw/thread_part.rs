@@ -19,6 +19,17 @@ pub(crate) fn ready() -> bool {
 
 /// Has mimalloc set up its records of the current thread, unless it has; false
 /// when there is no memory for them.
+///
+/// A thread that mimalloc was done with is set up again.
+#[cfg(mimalloc_mended)]
+#[inline]
+pub(crate) fn initialize() -> bool {
+    sys::mimalloc_sys_thread_init()
+}
+
+/// Has mimalloc set up its records of the current thread, unless it has; false
+/// when there is no memory for them.
+#[cfg(not(mimalloc_mended))]
 #[inline]
 pub(crate) fn initialize() -> bool {
     // SAFETY: one byte is a small size.
