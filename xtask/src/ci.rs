@@ -5,7 +5,7 @@
 //! installed there (a nightly toolchain).
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ enum Need {
     X86Glibc,
     /// A compiler of the oldest supported version.
     OldRust,
+    /// That compiler's source of std, and a C compiler for 32-bit x86.
+    I686,
     Nightly,
 }
 
@@ -44,6 +46,10 @@ impl Need {
             Self::OldRust => {
                 "rustc 1.85 as /usr/bin/rustc, or its path in OLD_RUSTC: \
                  apt-get install rustc-web=1.85.0+dfsg3-1~deb12u3"
+            }
+            Self::I686 => {
+                "std's source for rustc 1.85, and gcc for i686: apt-get install \
+                 rust-web-src=1.85.0+dfsg3-1~deb12u3 gcc-i686-linux-gnu libc6-dev-i386-cross"
             }
             Self::Nightly => "a nightly toolchain: rustup toolchain install nightly",
         }
@@ -74,6 +80,10 @@ impl Need {
             )),
             Self::Valgrind => succeeds(Command::new("valgrind").arg("--version")),
             Self::OldRust => old_rustc().is_some(),
+            Self::I686 => {
+                old_rustc().is_some_and(|rustc| has_source_of_std(&rustc))
+                    && succeeds(Command::new("i686-linux-gnu-gcc").arg("--version"))
+            }
             Self::Nightly => succeeds(Command::new("rustc").args(["+nightly", "--version"])),
         }
     }
@@ -94,6 +104,16 @@ fn old_rustc() -> Option<PathBuf> {
     String::from_utf8_lossy(&version.stdout)
         .starts_with("rustc 1.85.")
         .then_some(path)
+}
+
+fn has_source_of_std(rustc: &Path) -> bool {
+    let sysroot = Command::new(rustc).args(["--print", "sysroot"]).output();
+    sysroot.is_ok_and(|output| {
+        let sysroot = String::from_utf8_lossy(&output.stdout);
+        Path::new(sysroot.trim())
+            .join("lib/rustlib/src/rust/library/std")
+            .is_dir()
+    })
 }
 
 struct Step {
@@ -253,6 +273,24 @@ fn steps() -> Vec<Step> {
             "check -p mimalloc -p mimalloc-sys --features mimalloc/serde",
         )
         .needs(Need::OldRust),
+        // Runs natively on x86-64. The dynamic linker of the cross compiler's libc.
+        cargo(
+            "32-bit",
+            "test -p mimalloc-sys -Zbuild-std=std,panic_abort,panic_unwind,test \
+             --target i686-unknown-linux-gnu",
+        )
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CC_i686_unknown_linux_gnu", "i686-linux-gnu-gcc")
+        .env(
+            "CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER",
+            "i686-linux-gnu-gcc",
+        )
+        .env(
+            "CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "-Clink-arg=-Wl,--dynamic-linker=/usr/i686-linux-gnu/lib/ld-linux.so.2,\
+             -rpath,/usr/i686-linux-gnu/lib",
+        )
+        .needs(Need::I686),
         cargo(
             "system library",
             "test -p mimalloc-tests --features mimalloc/system",
@@ -452,7 +490,7 @@ fn run_step(step: &Step) -> Result<bool> {
     for (name, value) in &step.env {
         command.env(name, value);
     }
-    if step.need == Need::OldRust {
+    if matches!(step.need, Need::OldRust | Need::I686) {
         if let Some(rustc) = old_rustc() {
             command
                 .env("RUSTC", rustc)
