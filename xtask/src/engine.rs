@@ -52,11 +52,6 @@ impl Engine {
         vendor_dir().join(format!("{}.sha256", self.name()))
     }
 
-    /// `vendor/mimalloc/pin/<engine>`: the package that depends on the carrier.
-    pub(crate) fn pin(self) -> PathBuf {
-        vendor_dir().join("pin").join(self.name())
-    }
-
     /// `mimalloc-sys/src/bindings/<engine>.rs`.
     pub(crate) fn bindings(self) -> PathBuf {
         files::root().join(format!("mimalloc-sys/src/bindings/{}.rs", self.name()))
@@ -139,8 +134,24 @@ impl Pin {
                 path: need("path")?,
             }
         };
+        let version: Version = need("version")?.parse()?;
+        let number = document
+            .get(engine.name())
+            .and_then(|table| table.get("number")?.as_integer());
+        if number != Some(i64::from(version.number())) {
+            bail!(
+                "table [{engine}]: the number of {version} is {}",
+                version.number()
+            );
+        }
+        if need("tag")? != version.tag() {
+            bail!(
+                "table [{engine}]: the tag of {version} is {}",
+                version.tag()
+            );
+        }
         Ok(Self {
-            version: need("version")?.parse()?,
+            version,
             released: get("released"),
             origin,
             digest: need("digest")?,
@@ -183,9 +194,9 @@ impl Pin {
     }
 }
 
-/// `vendor/mimalloc`.
+/// `mimalloc-sys/vendor`, to which `vendor/mimalloc` is a link.
 pub(crate) fn vendor_dir() -> PathBuf {
-    files::root().join("vendor/mimalloc")
+    files::root().join("mimalloc-sys/vendor")
 }
 
 /// `vendor/mimalloc/upstream.toml`.
@@ -247,5 +258,17 @@ digest = \"012\"
     fn incomplete_pins_are_refused() {
         let error = Pin::parse(Engine::V3, "[v3]\nversion = \"3.6.1\"").unwrap_err();
         assert!(error.to_string().contains("`carrier`"), "{error}");
+    }
+
+    #[test]
+    fn number_and_tag_are_those_of_the_version() {
+        for (was, is, complaint) in [
+            ("number = 30601", "number = 30602", "3.6.1 is 30601"),
+            ("number = 30601\n", "", "3.6.1 is 30601"),
+            ("tag = \"v3.6.1\"", "tag = \"v3.6.0\"", "3.6.1 is v3.6.1"),
+        ] {
+            let error = Pin::parse(Engine::V3, &TOML.replace(was, is)).unwrap_err();
+            assert!(error.to_string().contains(complaint), "{error}");
+        }
     }
 }

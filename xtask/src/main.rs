@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod bindings;
 mod bump;
+mod carriers;
 mod ci;
 mod codegen;
 mod coverage;
