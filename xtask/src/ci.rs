@@ -342,6 +342,7 @@ fn steps() -> Vec<Step> {
             "corpus",
             "run --release --example corpus -- --json README.md mimalloc/src",
         ),
+        cargo("source", "xtask source"),
         cargo("package", "xtask package"),
         cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
     ];

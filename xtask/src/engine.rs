@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, value};
@@ -44,12 +44,22 @@ impl Engine {
 
     /// `vendor/mimalloc/<engine>`.
     pub(crate) fn tree(self) -> PathBuf {
-        vendor_dir().join(self.name())
+        self.tree_in(&vendor_dir())
+    }
+
+    /// The tree in another directory than `vendor/mimalloc`.
+    pub(crate) fn tree_in(self, vendor: &Path) -> PathBuf {
+        vendor.join(self.name())
     }
 
     /// `vendor/mimalloc/<engine>.sha256`.
     pub(crate) fn sums(self) -> PathBuf {
-        vendor_dir().join(format!("{}.sha256", self.name()))
+        self.sums_in(&vendor_dir())
+    }
+
+    /// The list in another directory than `vendor/mimalloc`.
+    pub(crate) fn sums_in(self, vendor: &Path) -> PathBuf {
+        vendor.join(format!("{}.sha256", self.name()))
     }
 
     /// `mimalloc-sys/src/bindings/<engine>.rs`.
@@ -107,7 +117,12 @@ pub(crate) struct Pin {
 impl Pin {
     /// Reads the pin of `engine` from `upstream.toml`.
     pub(crate) fn load(engine: Engine) -> Result<Self> {
-        let path = upstream_toml();
+        Self::load_in(engine, &vendor_dir())
+    }
+
+    /// Reads the pin of `engine` in another directory than `vendor/mimalloc`.
+    pub(crate) fn load_in(engine: Engine, vendor: &Path) -> Result<Self> {
+        let path = vendor.join("upstream.toml");
         let text = files::read(&path)?;
         Self::parse(engine, &text).with_context(|| format!("in {}", path.display()))
     }

@@ -13,6 +13,7 @@ mod engine;
 mod files;
 mod package;
 mod source;
+mod sourcing;
 mod sums;
 mod tidy;
 mod touched;
@@ -29,7 +30,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <command> [options]
 
   vendor   [--check] [--from <dir | git-url>#<ref> [--engine <v3|v2>] [--accept]]
-           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies
+           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies;
+           with both options compares another source with the pin
   bindgen  [--check]
            generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh
   bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)
@@ -38,6 +40,7 @@ Usage: cargo xtask <command> [options]
   api      [--engine <v3|v2>] [--missing]
            says what the safe layer has for each C function, or only what it could still have
   tidy     checks rules of the repository that no compiler checks
+  source   builds a clone, and programs that depend on it, in each way to have upstream's source
   package  builds the packages as for a registry, and a program from their files alone
   codegen  fails if machine code for constant layouts decides anything at run time
   ci       [--list] [--only <part of a step's name>]
@@ -67,6 +70,7 @@ fn run() -> Result<()> {
         "vendor" => vendor::run(rest),
         "bindgen" => bindings::run(rest),
         "bump" => bump::run(rest),
+        "source" => sourcing::run(rest),
         "package" => package::run(rest),
         "api" => coverage::run(rest),
         "tidy" => tidy::run(rest),
