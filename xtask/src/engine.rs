@@ -10,7 +10,8 @@ use toml_edit::{DocumentMut, value};
 use crate::files;
 use crate::version::Version;
 
-/// Upstream's repository: where `bump --from` of a plain directory points others to.
+/// Upstream's repository: the second witness of what a carrier has, and where
+/// `bump --from` of a plain directory points others to.
 pub(crate) const UPSTREAM_GIT: &str = "https://github.com/microsoft/mimalloc";
 
 /// A line of development of mimalloc that we vendor.

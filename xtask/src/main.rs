@@ -12,6 +12,8 @@ mod diff;
 mod engine;
 mod files;
 mod package;
+#[cfg(all(test, unix))]
+mod script;
 mod source;
 mod sourcing;
 mod sums;
@@ -29,9 +31,9 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 Usage: cargo xtask <command> [options]
 
-  vendor   [--check] [--from <dir | git-url>#<ref> [--engine <v3|v2>] [--accept]]
-           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies;
-           with both options compares another source with the pin
+  vendor   [--check [--upstream]] [--from <dir | git-url>#<ref> [--accept]] [--engine <v3|v2>]
+           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies; --check
+           with --from compares another source with the pin, with --upstream the tags of upstream
   bindgen  [--check]
            generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh
   bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)

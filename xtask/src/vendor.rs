@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use lexopt::{Arg, ValueExt as _};
 
 use crate::carriers;
-use crate::engine::{self, Engine, Pin};
+use crate::engine::{self, Engine, Pin, UPSTREAM_GIT};
 use crate::files::{self, TempDir};
 use crate::source::{self, Source};
 use crate::sums::Sums;
@@ -15,13 +15,14 @@ use crate::version::Version;
 
 /// Runs the command.
 pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    let (mut check, mut accept) = (false, false);
+    let (mut check, mut accept, mut upstream) = (false, false, false);
     let mut from: Option<String> = None;
     let mut only: Option<Engine> = None;
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("check") => check = true,
             Arg::Long("accept") => accept = true,
+            Arg::Long("upstream") => upstream = true,
             Arg::Long("from") => from = Some(args.value()?.parse()?),
             Arg::Long("engine") => only = Some(args.value()?.string()?.parse()?),
             other => return Err(other.unexpected().into()),
@@ -29,6 +30,9 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     }
     if accept && (check || from.is_none()) {
         bail!("--accept goes with --from, and not with --check");
+    }
+    if upstream && (!check || from.is_some()) {
+        bail!("--upstream goes with --check, and not with --from");
     }
     if let Some(spec) = from {
         return if check {
@@ -41,7 +45,11 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
         if only.is_some_and(|only| only != engine) {
             continue;
         }
-        if check {
+        if upstream {
+            let tag = Pin::load(engine)?.version.tag();
+            let spec = format!("{UPSTREAM_GIT}#{tag}");
+            compare(&spec, Some(engine), &engine::vendor_dir())?;
+        } else if check {
             check_engine(engine)?;
         } else {
             materialise_pin(engine)?;
@@ -461,7 +469,8 @@ mod tests {
     #[test]
     fn links_and_pipes_are_refused() {
         use std::os::unix::fs::symlink;
-        let odd: [(&str, fn(&Path)); 3] = [
+        type Make = fn(&Path);
+        let odd: [(&str, Make); 3] = [
             ("src/link.c", |at| symlink("static.c", at).unwrap()),
             ("src/loop", |at| symlink("..", at).unwrap()),
             ("src/pipe.c", |at| {
