@@ -259,8 +259,8 @@ fn the_source_in_the_package_needs_no_cargo() {
 
 #[test]
 fn changes_in_the_package_are_found() {
-    let vendor = "package/vendor/v3";
     type Change = fn(World) -> World;
+    let vendor = "package/vendor/v3";
     let changes: [(&str, Change); 7] = [
         ("src/alloc/alloc.c differs", |world| {
             world.tamper("package/vendor/v3/src/alloc/alloc.c")
@@ -353,7 +353,8 @@ fn the_network_is_the_last_resort() {
 #[test]
 fn the_network_is_left_alone_where_settings_say_so() {
     let file = ".cargo/config.toml";
-    let table: &[(&[(&str, &str)], &str, bool)] = &[
+    type Row = (&'static [(&'static str, &'static str)], &'static str, bool);
+    let table: &[Row] = &[
         (&[("MIMALLOC_SYS_NO_FETCH", "1")], "", false),
         (&[("MIMALLOC_SYS_NO_FETCH", "On")], "", false),
         (&[("MIMALLOC_SYS_NO_FETCH", "0")], "", true),
