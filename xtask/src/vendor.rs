@@ -470,7 +470,8 @@ mod tests {
     fn links_and_pipes_are_refused() {
         use std::os::unix::fs::symlink;
         type Make = fn(&Path);
-        let odd: [(&str, Make); 3] = [
+        let odd: [(&str, Make); 4] = [
+            ("src/dir", |at| symlink("prim", at).unwrap()),
             ("src/link.c", |at| symlink("static.c", at).unwrap()),
             ("src/loop", |at| symlink("..", at).unwrap()),
             ("src/pipe.c", |at| {
