@@ -98,7 +98,7 @@ const GROUPS: &[(&str, Of, &[&str])] = &[
 fn link_fact(name: &str) -> String {
     // Cargo hands a dependency's `links` metadata over in these variables and
     // reruns this script when they change.
-    env::var(format!("DEP_MIMALLOC_{name}")).unwrap_or_default()
+    env::var(format!("DEP_MIMALLOC_SYS_{name}")).unwrap_or_default()
 }
 
 fn main() {

@@ -7,7 +7,7 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=abi.c");
-    let engine = env::var("DEP_MIMALLOC_ENGINE").expect("mimalloc-sys tells the engine");
+    let engine = env::var("DEP_MIMALLOC_SYS_ENGINE").expect("mimalloc-sys tells the engine");
     println!("cargo::rustc-check-cfg=cfg(mimalloc_assertions, mimalloc_profile)");
     if engine == "v3" && dep("PROFILE") != "0" {
         println!("cargo::rustc-cfg=mimalloc_profile");
@@ -55,7 +55,7 @@ fn main() {
 }
 
 fn dep(key: &str) -> String {
-    env::var(format!("DEP_MIMALLOC_{key}")).unwrap_or_default()
+    env::var(format!("DEP_MIMALLOC_SYS_{key}")).unwrap_or_default()
 }
 
 fn write(path: &Path, text: &str) {

@@ -1,5 +1,5 @@
 //! Tells the crate itself (cfgs, environment) and its dependents (link
-//! metadata, `DEP_MIMALLOC_*`) what is linked.
+//! metadata, `DEP_MIMALLOC_SYS_*`) what is linked.
 
 use std::fs;
 

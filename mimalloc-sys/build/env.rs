@@ -23,14 +23,31 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
     var(name).map(PathBuf::from)
 }
 
-/// A switch: `None` when unset, otherwise whether it is anything but `0`.
-pub(crate) fn switch(name: &str) -> Option<bool> {
-    var(name).map(|value| value != "0")
+/// A switch: `None` when unset, otherwise whether it is on. Other words than
+/// these are mistakes, and a guess could link the wrong library.
+pub(crate) fn switch(name: &str) -> Result<Option<bool>, String> {
+    let Some(value) = var(name) else {
+        return Ok(None);
+    };
+    match value.to_string_lossy().trim().to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(Some(true)),
+        "0" | "false" | "no" | "off" => Ok(Some(false)),
+        _ => Err(format!(
+            "{name} is `{}`, which is neither on (1, true, yes, on) nor off (0, false, no, \
+             off).\nSet it to one of these, or unset it.",
+            value.to_string_lossy()
+        )),
+    }
 }
 
-/// Whether a switch is set and not `0`.
-pub(crate) fn is_on(name: &str) -> bool {
-    switch(name) == Some(true)
+/// Whether a switch is set and on.
+pub(crate) fn is_on(name: &str) -> Result<bool, String> {
+    Ok(switch(name)? == Some(true))
+}
+
+/// Whether a variable of another crate's is set and not `0`.
+pub(crate) fn is_set(name: &str) -> bool {
+    var(name).is_some_and(|value| value != "0")
 }
 
 /// Whether the user's flags for the C compiler have a setting of upstream's. The

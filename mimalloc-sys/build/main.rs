@@ -1,11 +1,13 @@
 //! Decides which mimalloc is linked, and tells the crate and its dependents
 //! what it is. How each way works is in the other files of this directory.
 
+mod carrier;
 mod describe;
 mod env;
 mod headers;
 mod parts;
 mod platform;
+mod sums;
 mod system;
 mod unit;
 mod upstream;
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     // A variable, because whoever packages a program decides this, not the
     // manifests of its dependencies; it wins over the feature in both directions.
-    let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR").unwrap_or(cfg!(feature = "system"));
+    let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR")?.unwrap_or(cfg!(feature = "system"));
     if is_system {
         link_system()
     } else {
@@ -46,7 +48,24 @@ fn run() -> Result<(), String> {
     }
 }
 
+/// A variable that has no effect is a mistake, or a left-over that hides one. An
+/// empty value counts as unset, so a single build can do without it.
+fn refuse_ignored(names: &[&str], done: &str, otherwise: &str) -> Result<(), String> {
+    match names.iter().find(|name| env::var(name).is_some()) {
+        Some(name) => Err(format!(
+            "{name} is set, but {done}, which it has no effect on.\nUnset it (or set it to \
+             nothing, `{name}=`), or set {otherwise}."
+        )),
+        None => Ok(()),
+    }
+}
+
 fn link_system() -> Result<(), String> {
+    refuse_ignored(
+        &["MIMALLOC_SYS_SOURCE_DIR"],
+        "a system library is linked",
+        "MIMALLOC_SYS_NO_VENDOR=0 to compile that source",
+    )?;
     let headers = system::find()?;
     // How it was compiled can't be read from a header; nothing is assumed on.
     Link {
@@ -59,17 +78,11 @@ fn link_system() -> Result<(), String> {
 }
 
 fn link_vendored() -> Result<(), String> {
-    let ignored = ["MIMALLOC_SYS_LIB_DIR", "MIMALLOC_SYS_INCLUDE_DIR"];
-    let is_explicit = env::switch("MIMALLOC_SYS_NO_VENDOR").is_some();
-    if let (false, Some(name)) = (
-        is_explicit,
-        ignored.iter().find(|name| env::var(name).is_some()),
-    ) {
-        return Err(format!(
-            "{name} is set, but the vendored source is asked for.\nSet MIMALLOC_SYS_NO_VENDOR=1 \
-             to link that library, or 0 to compile the source."
-        ));
-    }
+    refuse_ignored(
+        &["MIMALLOC_SYS_LIB_DIR", "MIMALLOC_SYS_INCLUDE_DIR"],
+        "the vendored source is compiled",
+        "MIMALLOC_SYS_NO_VENDOR=1 to link that library",
+    )?;
     let engine = if cfg!(feature = "v2") {
         Engine::V2
     } else {
@@ -87,7 +100,7 @@ fn link_vendored() -> Result<(), String> {
             engine.name(),
         ));
     }
-    let settings = Settings::from_features(engine);
+    let settings = Settings::from_features(engine)?;
     let is_mended = source.is_pinned && engine == Engine::V3;
     if is_mended && headers.version.0 != unit::PATCHED_VERSION {
         return Err(format!(

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::env;
 use crate::headers::{Engine, Headers};
 use crate::platform::Platform;
+use crate::vendored::need_compiler;
 
 /// Features that decide how C is compiled, so that they mean nothing for a
 /// library that is compiled already.
@@ -97,8 +98,8 @@ fn named(lib: &Path, include: &Path) -> Result<Headers, String> {
     // The variables of the pkg-config crate, which also serve here. Shared is
     // its default too.
     let refused = match (
-        env::is_on("MIMALLOC_STATIC"),
-        env::is_on("MIMALLOC_DYNAMIC"),
+        env::is_set("MIMALLOC_STATIC"),
+        env::is_set("MIMALLOC_DYNAMIC"),
     ) {
         (true, _) => "dylib",
         (false, true) => "static",
@@ -147,7 +148,7 @@ fn probed() -> Result<Headers, String> {
 fn from_compiler() -> Result<Headers, String> {
     let include = include_of_compiler()?;
     let compiler = cc::Build::new().cargo_warnings(false).get_compiler();
-    let files: &[&str] = if env::is_on("MIMALLOC_STATIC") {
+    let files: &[&str] = if env::is_set("MIMALLOC_STATIC") {
         &["libmimalloc.a"]
     } else {
         &["libmimalloc.so", "libmimalloc.dylib", "libmimalloc.dll.a"]
@@ -171,7 +172,7 @@ fn from_compiler() -> Result<Headers, String> {
         )
     })?;
     let headers = Headers::read(&include)?;
-    if env::is_on("MIMALLOC_STATIC") {
+    if env::is_set("MIMALLOC_STATIC") {
         let dir = path.parent().unwrap_or(&path);
         println!("cargo::rustc-link-search=native={}", dir.display());
         println!("cargo::rustc-link-lib=static=mimalloc");
@@ -193,7 +194,10 @@ fn include_of_compiler() -> Result<PathBuf, String> {
         .warnings(false)
         .cargo_warnings(false)
         .try_expand()
-        .map_err(|_| "the C compiler finds no <mimalloc.h> either".to_owned())?;
+        .map_err(|_| match need_compiler() {
+            Ok(()) => "the C compiler finds no <mimalloc.h> either".to_owned(),
+            Err(e) => e,
+        })?;
     String::from_utf8_lossy(&text)
         .lines()
         .filter(|line| line.starts_with('#'))

@@ -26,9 +26,9 @@ impl Settings {
     }
 
     /// What the features ask for.
-    pub(crate) fn from_features(engine: Engine) -> Self {
+    pub(crate) fn from_features(engine: Engine) -> Result<Self, String> {
         let secure = secure_level();
-        let mut debug = debug_level();
+        let mut debug = debug_level()?;
         if engine == Engine::V2 && secure > 0 && debug == 3 {
             // 2.5.2's check of a segment (segment.c:328, level 3 only) forgets
             // the guard slices of secure builds: it fails at the first free.
@@ -38,13 +38,13 @@ impl Settings {
         // need to know the outcome.
         let pads_from = if engine == Engine::V3 { 4 } else { 3 };
         let tracked = cfg!(feature = "valgrind") || cfg!(feature = "asan");
-        Self {
+        Ok(Self {
             debug,
             secure,
             padding: cfg!(feature = "padding") || tracked || debug > 0 || secure >= pads_from,
             guarded: cfg!(feature = "guarded"),
             profile: engine == Engine::V3 && !cfg!(feature = "no-profile"),
-        }
+        })
     }
 }
 
@@ -66,15 +66,15 @@ fn secure_level() -> u8 {
 /// (`CARGO_CFG_DEBUG_ASSERTIONS` does not follow the profile, `PROFILE` is
 /// `release` for every profile that inherits from it). But it compiles the
 /// script itself with the profile's setting, so we look there.
-fn debug_level() -> u8 {
-    let veto = cfg!(feature = "no-debug") || env::is_on("MIMALLOC_SYS_NO_DEBUG");
-    if veto || !cfg!(debug_assertions) {
+fn debug_level() -> Result<u8, String> {
+    let veto = env::is_on("MIMALLOC_SYS_NO_DEBUG")? || cfg!(feature = "no-debug");
+    Ok(if veto || !cfg!(debug_assertions) {
         0
     } else if cfg!(feature = "debug-full") {
         3
     } else {
         u8::from(cfg!(feature = "debug"))
-    }
+    })
 }
 
 /// Compiles the tree at `source` and links it.
@@ -84,6 +84,7 @@ pub(crate) fn build(
     is_mended: bool,
     checks_layout: bool,
 ) -> Result<(), String> {
+    need_compiler()?;
     let platform = Platform::current();
     let unit = Unit::read(source, is_mended, checks_layout)?;
     let mut compiler = compiler(source, settings, &platform)?;
@@ -100,6 +101,30 @@ pub(crate) fn build(
         println!("cargo::rustc-link-lib={library}");
     }
     Ok(())
+}
+
+/// Says what to install where there is no compiler, instead of what failed
+/// first without it.
+pub(crate) fn need_compiler() -> Result<(), String> {
+    let mut compiler = cc::Build::new();
+    compiler.cargo_warnings(false).cargo_metadata(false);
+    let problem = match compiler.try_get_compiler() {
+        Ok(tool) => match tool.to_command().arg("--version").output() {
+            // Whatever it answers, it runs.
+            Ok(_) => return Ok(()),
+            Err(e) => format!("{} can't be run: {e}", tool.path().display()),
+        },
+        Err(e) => e.to_string(),
+    };
+    Err(format!(
+        "there is no C compiler for {}: {problem}\n\nInstall one:\n  Debian, Ubuntu: apt-get \
+         install build-essential\n  Fedora: dnf install gcc\n  Alpine: apk add build-base\n  \
+         macOS: xcode-select --install\n  Windows: the \"Desktop development with C++\" workload \
+         of the Visual Studio Build Tools, or MinGW-w64 for the -gnu targets\nOr name one: \
+         CC=…; for a cross build CC_{}=….",
+        env::cargo("TARGET"),
+        env::cargo("TARGET").replace('-', "_")
+    ))
 }
 
 /// The C compiler with all its settings, and no file yet.

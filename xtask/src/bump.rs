@@ -1,18 +1,17 @@
 //! `cargo xtask bump`: moves an engine to another version of mimalloc.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, ValueExt as _};
-use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use crate::api::Api;
 use crate::diff::Diff;
 use crate::engine::{self, Engine, Origin, Pin, UPSTREAM_GIT};
-use crate::files::{self, TempDir};
-use crate::source::{self, Source};
+use crate::files;
+use crate::source::Source;
 use crate::version::Version;
-use crate::{bindings, touched, vendor, versions};
+use crate::{bindings, carriers, touched, vendor, versions};
 
 /// A version to move to, at hand on this machine.
 struct Candidate {
@@ -20,40 +19,6 @@ struct Candidate {
     origin: Origin,
     version: Version,
     released: Option<String>,
-    pin: NewPin,
-}
-
-/// A pin package that is not in place yet.
-struct NewPin(TempDir);
-
-impl NewPin {
-    /// Makes it from the one in place, with another carrier or none.
-    fn new(engine: Engine, carrier: Option<(&str, &str)>) -> Result<Self> {
-        let pin = Self(TempDir::new()?);
-        let manifest = pin.manifest();
-        files::create_dir(manifest.parent().unwrap_or(pin.0.path()))?;
-        let text = files::read(&engine.pin().join("Cargo.toml"))?;
-        files::write(&manifest, &pin_manifest(&text, carrier)?)?;
-        // The library that the manifest names.
-        let library = files::read(&engine::vendor_dir().join("pin/empty.rs"))?;
-        files::write(&pin.0.path().join("empty.rs"), &library)?;
-        let mut cargo = files::cargo();
-        cargo
-            .args(["generate-lockfile", "--quiet", "--manifest-path"])
-            .arg(&manifest);
-        files::output(&mut cargo)?;
-        Ok(pin)
-    }
-
-    /// Where the manifest is.
-    fn manifest(&self) -> PathBuf {
-        self.0.path().join("package/Cargo.toml")
-    }
-
-    /// The text of the lock file.
-    fn lock(&self) -> Result<String> {
-        files::read(&self.manifest().with_file_name("Cargo.lock"))
-    }
 }
 
 /// Runs the command.
@@ -99,9 +64,8 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
 /// Finds the source inside `<package>@<version>:<path>`.
 fn carried(engine: Engine, carrier: &str) -> Result<Candidate> {
     let (package, version, path) = split_carrier(carrier)?;
-    let pin = NewPin::new(engine, Some((package, version)))?;
-    let checksum = checksum(&pin.lock()?, package)?;
-    let source = Source::plain(source::locate(&pin.manifest(), package, version)?.join(path));
+    let (dir, checksum) = carriers::locate(package, version)?;
+    let source = Source::plain(dir.join(path));
     let upstream = Version::of_tree(engine, source.dir())?;
     let [package, version, path] = [package, version, path].map(str::to_owned);
     let origin = Origin::Carrier {
@@ -115,7 +79,6 @@ fn carried(engine: Engine, carrier: &str) -> Result<Candidate> {
         origin,
         version: upstream,
         released: None,
-        pin,
     })
 }
 
@@ -123,7 +86,6 @@ fn carried(engine: Engine, carrier: &str) -> Result<Candidate> {
 fn given(engine: Engine, spec: &str) -> Result<Candidate> {
     let source = Source::of_spec(spec)?;
     let version = Version::of_tree(engine, source.dir())?;
-    let pin = NewPin::new(engine, None)?;
     let released = source.commit.as_ref().map(|commit| commit.date.clone());
     // A path of this machine means nothing elsewhere; the sums tell whether
     // upstream's tag holds the same. A branch moves, a commit doesn't.
@@ -146,7 +108,6 @@ fn given(engine: Engine, spec: &str) -> Result<Candidate> {
         origin,
         version,
         released,
-        pin,
     })
 }
 
@@ -189,11 +150,6 @@ fn report(engine: Engine, old: &Pin, candidate: &Candidate, fresh: &str) -> Resu
 fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result<()> {
     let sums = vendor::materialise(candidate.source.dir(), &engine.tree(), None)?;
     files::write(&engine.sums(), &sums.render())?;
-    files::write(
-        &engine.pin().join("Cargo.toml"),
-        &files::read(&candidate.pin.manifest())?,
-    )?;
-    files::write(&engine.pin().join("Cargo.lock"), &candidate.pin.lock()?)?;
     let new = Pin {
         version: candidate.version,
         released: candidate.released,
@@ -202,8 +158,13 @@ fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result
     };
     let path = engine::upstream_toml();
     files::write(&path, &new.write_into(engine, &files::read(&path)?)?)?;
+    let manifest = carriers::manifest();
+    let moved = carriers::move_in_manifest(&files::read(&manifest)?, old, &new)?;
+    files::write(&manifest, &moved)?;
     files::write(&engine.bindings(), fresh)?;
     let changed = versions::restate(engine, old.version, new.version)?;
+    // The version of the manifest is in the lock files, too.
+    carriers::lock()?;
     let mentions = versions::other_mentions(old.version)?;
     // Only now: a reader that hangs up must not leave the work half done.
     print_done(engine, old, &new, &changed, &mentions);
@@ -213,7 +174,7 @@ fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result
 /// Says what was done, and what a person has to do.
 fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions: &[String]) {
     println!(
-        "wrote the tree, its list, the pin and {}",
+        "wrote the tree, its list, the pin, the carrier and {}",
         engine.bindings().display()
     );
     for name in changed {
@@ -236,7 +197,8 @@ fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions
         println!("  upstream.toml: when it was released (or bump with --released <date>)");
     }
     if matches!(new.origin, Origin::Git { .. }) {
-        println!("  no package carries this version: a fresh clone must run `cargo xtask vendor`");
+        println!("  no package carries this version: a fresh clone must run `cargo xtask vendor`,");
+        println!("  and without rustfs-mimalloc-sys nothing claims `links = \"mimalloc\"`");
     }
     println!("  `cargo test --workspace`, with `--features v2` as well");
 }
@@ -257,34 +219,6 @@ fn split_carrier(carrier: &str) -> Result<(&str, &str, &str)> {
     }
 }
 
-/// The manifest of a pin package with another carrier, or none; comments stay.
-fn pin_manifest(text: &str, carrier: Option<(&str, &str)>) -> Result<String> {
-    let mut document: DocumentMut = text.parse()?;
-    let mut dependencies = Table::new();
-    if let Some((package, version)) = carrier {
-        let mut dependency = InlineTable::new();
-        dependency.insert("version", format!("={version}").into());
-        dependency.insert("default-features", false.into());
-        dependencies.insert(package, value(dependency));
-    }
-    document.insert("dependencies", Item::Table(dependencies));
-    Ok(document.to_string())
-}
-
-/// The checksum of a package in the text of a lock file.
-fn checksum(lock: &str, package: &str) -> Result<String> {
-    let document: DocumentMut = lock.parse()?;
-    document
-        .get("package")
-        .and_then(|packages| packages.as_array_of_tables())
-        .into_iter()
-        .flatten()
-        .find(|table| table.get("name").and_then(Item::as_str) == Some(package))
-        .and_then(|table| table.get("checksum")?.as_str())
-        .map(str::to_owned)
-        .with_context(|| format!("the lock file has no checksum for {package}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,29 +230,5 @@ mod tests {
         for wrong in ["a", "a@1", "a:b", "@1:b", "a@:b", "a@1:"] {
             assert!(split_carrier(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn the_pin_keeps_its_comments_and_changes_its_carrier() {
-        let text = "# why\n[package]\nname = \"pin\"\n\n[dependencies]\nold = \"=1.0.0\"\n";
-        let expected = "# why\n[package]\nname = \"pin\"\n\n[dependencies]\n\
-                        new = { version = \"=2.0.0\", default-features = false }\n";
-        assert_eq!(
-            pin_manifest(text, Some(("new", "2.0.0"))).unwrap(),
-            expected
-        );
-        assert!(
-            pin_manifest(text, None)
-                .unwrap()
-                .ends_with("[dependencies]\n")
-        );
-    }
-
-    #[test]
-    fn the_checksum_of_the_right_package_is_taken() {
-        let lock = "version = 4\n[[package]]\nname = \"a\"\nchecksum = \"1\"\n\
-                    [[package]]\nname = \"b\"\nchecksum = \"2\"\n[[package]]\nname = \"c\"\n";
-        assert_eq!(checksum(lock, "b").unwrap(), "2");
-        assert!(checksum(lock, "c").is_err());
     }
 }

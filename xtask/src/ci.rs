@@ -149,7 +149,7 @@ fn shared_library_dir() -> PathBuf {
 /// Compiles the vendored v3 tree to a shared library such as systems will have.
 /// Debian 12's is of engine v2.
 fn shared_library_v3() -> Result<()> {
-    let tree = files::root().join("vendor/mimalloc/v3");
+    let tree = crate::engine::Engine::V3.tree();
     let dir = shared_library_dir();
     std::fs::create_dir_all(&dir)?;
     let mut cc = Command::new("cc");
@@ -308,8 +308,9 @@ fn steps() -> Vec<Step> {
         )
         .env(
             "MIMALLOC_SYS_INCLUDE_DIR",
-            &files::root()
-                .join("vendor/mimalloc/v3/include")
+            &crate::engine::Engine::V3
+                .tree()
+                .join("include")
                 .to_string_lossy(),
         )
         .env("LD_LIBRARY_PATH", &shared_library_dir().to_string_lossy()),
@@ -379,6 +380,7 @@ fn steps() -> Vec<Step> {
             "corpus",
             "run --release --example corpus -- --json README.md mimalloc/src",
         ),
+        cargo("source", "xtask source"),
         cargo("package", "xtask package"),
         cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
     ];

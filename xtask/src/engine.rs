@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, value};
@@ -10,7 +10,8 @@ use toml_edit::{DocumentMut, value};
 use crate::files;
 use crate::version::Version;
 
-/// Upstream's repository: where `bump --from` of a plain directory points others to.
+/// Upstream's repository: the second witness of what a carrier has, and where
+/// `bump --from` of a plain directory points others to.
 pub(crate) const UPSTREAM_GIT: &str = "https://github.com/microsoft/mimalloc";
 
 /// A line of development of mimalloc that we vendor.
@@ -44,17 +45,22 @@ impl Engine {
 
     /// `vendor/mimalloc/<engine>`.
     pub(crate) fn tree(self) -> PathBuf {
-        vendor_dir().join(self.name())
+        self.tree_in(&vendor_dir())
+    }
+
+    /// The tree in another directory than `vendor/mimalloc`.
+    pub(crate) fn tree_in(self, vendor: &Path) -> PathBuf {
+        vendor.join(self.name())
     }
 
     /// `vendor/mimalloc/<engine>.sha256`.
     pub(crate) fn sums(self) -> PathBuf {
-        vendor_dir().join(format!("{}.sha256", self.name()))
+        self.sums_in(&vendor_dir())
     }
 
-    /// `vendor/mimalloc/pin/<engine>`: the package that depends on the carrier.
-    pub(crate) fn pin(self) -> PathBuf {
-        vendor_dir().join("pin").join(self.name())
+    /// The list in another directory than `vendor/mimalloc`.
+    pub(crate) fn sums_in(self, vendor: &Path) -> PathBuf {
+        vendor.join(format!("{}.sha256", self.name()))
     }
 
     /// `mimalloc-sys/src/bindings/<engine>.rs`.
@@ -112,7 +118,12 @@ pub(crate) struct Pin {
 impl Pin {
     /// Reads the pin of `engine` from `upstream.toml`.
     pub(crate) fn load(engine: Engine) -> Result<Self> {
-        let path = upstream_toml();
+        Self::load_in(engine, &vendor_dir())
+    }
+
+    /// Reads the pin of `engine` in another directory than `vendor/mimalloc`.
+    pub(crate) fn load_in(engine: Engine, vendor: &Path) -> Result<Self> {
+        let path = vendor.join("upstream.toml");
         let text = files::read(&path)?;
         Self::parse(engine, &text).with_context(|| format!("in {}", path.display()))
     }
@@ -139,8 +150,24 @@ impl Pin {
                 path: need("path")?,
             }
         };
+        let version: Version = need("version")?.parse()?;
+        let number = document
+            .get(engine.name())
+            .and_then(|table| table.get("number")?.as_integer());
+        if number != Some(i64::from(version.number())) {
+            bail!(
+                "table [{engine}]: the number of {version} is {}",
+                version.number()
+            );
+        }
+        if need("tag")? != version.tag() {
+            bail!(
+                "table [{engine}]: the tag of {version} is {}",
+                version.tag()
+            );
+        }
         Ok(Self {
-            version: need("version")?.parse()?,
+            version,
             released: get("released"),
             origin,
             digest: need("digest")?,
@@ -183,9 +210,9 @@ impl Pin {
     }
 }
 
-/// `vendor/mimalloc`.
+/// `mimalloc-sys/vendor`, to which `vendor/mimalloc` is a link.
 pub(crate) fn vendor_dir() -> PathBuf {
-    files::root().join("vendor/mimalloc")
+    files::root().join("mimalloc-sys/vendor")
 }
 
 /// `vendor/mimalloc/upstream.toml`.
@@ -247,5 +274,17 @@ digest = \"012\"
     fn incomplete_pins_are_refused() {
         let error = Pin::parse(Engine::V3, "[v3]\nversion = \"3.6.1\"").unwrap_err();
         assert!(error.to_string().contains("`carrier`"), "{error}");
+    }
+
+    #[test]
+    fn number_and_tag_are_those_of_the_version() {
+        for (was, is, complaint) in [
+            ("number = 30601", "number = 30602", "3.6.1 is 30601"),
+            ("number = 30601\n", "", "3.6.1 is 30601"),
+            ("tag = \"v3.6.1\"", "tag = \"v3.6.0\"", "3.6.1 is v3.6.1"),
+        ] {
+            let error = Pin::parse(Engine::V3, &TOML.replace(was, is)).unwrap_err();
+            assert!(error.to_string().contains(complaint), "{error}");
+        }
     }
 }

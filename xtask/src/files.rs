@@ -50,6 +50,9 @@ pub(crate) fn beside(path: &Path, what: &str) -> PathBuf {
 }
 
 /// The files below `dir` as sorted paths relative to it, with `/` on every platform.
+///
+/// Links are refused, as what they lead to may change or lead back; and so is
+/// what a reader could wait for: pipes, devices.
 pub(crate) fn list(dir: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut queue = vec![PathBuf::new()];
@@ -60,8 +63,16 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<String>> {
         for entry in entries {
             let entry = entry.with_context(|| format!("cannot list {}", here.display()))?;
             let path = relative.join(entry.file_name());
-            if entry.path().is_dir() {
+            let kind = entry
+                .file_type()
+                .with_context(|| format!("cannot look at {}", entry.path().display()))?;
+            if kind.is_dir() {
                 queue.push(path);
+            } else if !kind.is_file() {
+                bail!(
+                    "{} is neither a file nor a directory: remove it",
+                    entry.path().display()
+                );
             } else {
                 let parts: Vec<_> = path.iter().map(OsStr::to_string_lossy).collect();
                 found.push(parts.join("/"));

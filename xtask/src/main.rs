@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod bindings;
 mod bump;
+mod carriers;
 mod ci;
 mod codegen;
 mod coverage;
@@ -11,7 +12,10 @@ mod diff;
 mod engine;
 mod files;
 mod package;
+#[cfg(all(test, unix))]
+mod script;
 mod source;
+mod sourcing;
 mod sums;
 mod tidy;
 mod touched;
@@ -27,8 +31,9 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 Usage: cargo xtask <command> [options]
 
-  vendor   [--check] [--from <dir | git-url>#<ref> [--engine <v3|v2>] [--accept]]
-           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies
+  vendor   [--check [--upstream]] [--from <dir | git-url>#<ref> [--accept]] [--engine <v3|v2>]
+           copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies; --check
+           with --from compares another source with the pin, with --upstream the tags of upstream
   bindgen  [--check]
            generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh
   bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)
@@ -37,6 +42,7 @@ Usage: cargo xtask <command> [options]
   api      [--engine <v3|v2>] [--missing]
            says what the safe layer has for each C function, or only what it could still have
   tidy     checks rules of the repository that no compiler checks
+  source   builds a clone, and programs that depend on it, in each way to have upstream's source
   package  builds the packages as for a registry, and a program from their files alone
   codegen  fails if machine code for constant layouts decides anything at run time
   ci       [--list] [--only <part of a step's name>]
@@ -66,6 +72,7 @@ fn run() -> Result<()> {
         "vendor" => vendor::run(rest),
         "bindgen" => bindings::run(rest),
         "bump" => bump::run(rest),
+        "source" => sourcing::run(rest),
         "package" => package::run(rest),
         "api" => coverage::run(rest),
         "tidy" => tidy::run(rest),

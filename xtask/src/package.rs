@@ -29,9 +29,11 @@ const SENTINELS: [(&str, &[&str]); 2] = [
             "src/bindings/v3.rs",
             "src/lib.rs",
             "vendor/upstream.toml",
+            "vendor/v2.sha256",
             "vendor/v2/LICENSE",
             "vendor/v2/include/mimalloc.h",
             "vendor/v2/src/static.c",
+            "vendor/v3.sha256",
             "vendor/v3/LICENSE",
             "vendor/v3/include/mimalloc.h",
             "vendor/v3/src/static.c",
@@ -144,8 +146,7 @@ fn check_complete(dir: &Path) -> Result<()> {
             .collect();
         if !missing.is_empty() {
             bail!(
-                "the package {package} lacks {}: see `include` in {package}/Cargo.toml, and that \
-                 mimalloc-sys/vendor is a link to ../vendor/mimalloc",
+                "the package {package} lacks {}: see `include` in {package}/Cargo.toml",
                 missing.join(", ")
             );
         }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::carriers;
 use crate::engine::{Engine, Origin};
 use crate::files::{self, TempDir};
 use crate::sums::Sums;
@@ -43,11 +44,17 @@ impl Source {
             Origin::Carrier {
                 package,
                 version,
+                checksum,
                 path,
-                ..
             } => {
-                let carrier = locate(&engine.pin().join("Cargo.toml"), package, version)?;
-                Ok(Self::plain(carrier.join(path)))
+                let (dir, found) = carriers::locate(package, version)?;
+                if found != *checksum {
+                    bail!(
+                        "{package} {version} has the checksum {found}, but upstream.toml pins \
+                         {checksum} for {engine}"
+                    );
+                }
+                Ok(Self::plain(dir.join(path)))
             }
             Origin::Git { url, reference } => checkout(url, reference),
         }
@@ -78,34 +85,6 @@ impl Source {
             _checkout: None,
         }
     }
-}
-
-/// Asks cargo where the package that a manifest depends on is; cargo downloads and verifies it.
-pub(crate) fn locate(manifest: &Path, package: &str, version: &str) -> Result<PathBuf> {
-    let text = files::output(
-        files::cargo()
-            .args([
-                "metadata",
-                "--locked",
-                "--format-version=1",
-                "--manifest-path",
-            ])
-            .arg(manifest),
-    )?;
-    let metadata: serde_json::Value = serde_json::from_str(&text)?;
-    metadata["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|found| found["name"] == package && found["version"] == version)
-        .and_then(|found| Path::new(found["manifest_path"].as_str()?).parent())
-        .map(Path::to_path_buf)
-        .with_context(|| {
-            format!(
-                "{} does not lead to {package} {version}",
-                manifest.display()
-            )
-        })
 }
 
 /// Checks a tag, branch or commit out into a temporary directory.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 
 use crate::engine::Engine;
-use crate::{coverage, files, versions, wrapped};
+use crate::{carriers, coverage, files, versions, wrapped};
 
 /// What dependencies may be licensed under.
 const LICENCES: [&str; 8] = [
@@ -75,6 +75,7 @@ fn check() -> Result<Mistakes> {
         mistakes.push(format!("README.md: lacks the command `{command}`"));
     }
     mistakes.extend(versions::mistakes(&readme)?);
+    mistakes.extend(carriers::mistakes()?);
     mistakes.extend(gate(&read(".github/workflows/ci.yml")?));
     for engine in Engine::ALL {
         mistakes.extend(block_calls(engine)?);
@@ -107,9 +108,9 @@ fn text_file(name: &str, text: &str) -> Mistakes {
 /// Upstream's source is pinned, not committed.
 fn upstream(tracked: &[String]) -> Mistakes {
     let inside = [
-        "vendor/mimalloc/v2/",
-        "vendor/mimalloc/v3/",
-        "mimalloc-sys/vendor/",
+        "mimalloc-sys/vendor/v2/",
+        "mimalloc-sys/vendor/v3/",
+        "vendor/mimalloc/",
     ];
     let found = tracked
         .iter()

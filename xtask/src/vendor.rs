@@ -6,37 +6,50 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, ValueExt as _};
 
-use crate::engine::{Engine, Pin};
-use crate::files;
+use crate::carriers;
+use crate::engine::{self, Engine, Pin, UPSTREAM_GIT};
+use crate::files::{self, TempDir};
 use crate::source::{self, Source};
 use crate::sums::Sums;
 use crate::version::Version;
 
 /// Runs the command.
 pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    let (mut check, mut accept) = (false, false);
+    let (mut check, mut accept, mut upstream) = (false, false, false);
     let mut from: Option<String> = None;
     let mut only: Option<Engine> = None;
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("check") => check = true,
             Arg::Long("accept") => accept = true,
+            Arg::Long("upstream") => upstream = true,
             Arg::Long("from") => from = Some(args.value()?.parse()?),
             Arg::Long("engine") => only = Some(args.value()?.string()?.parse()?),
             other => return Err(other.unexpected().into()),
         }
     }
-    if check && (from.is_some() || accept) || accept && from.is_none() {
-        bail!("--accept goes with --from, and neither goes with --check");
+    if accept && (check || from.is_none()) {
+        bail!("--accept goes with --from, and not with --check");
+    }
+    if upstream && (!check || from.is_some()) {
+        bail!("--upstream goes with --check, and not with --from");
     }
     if let Some(spec) = from {
-        return take(&spec, only, accept);
+        return if check {
+            compare(&spec, only, &engine::vendor_dir())
+        } else {
+            take(&spec, only, accept)
+        };
     }
     for engine in Engine::ALL {
         if only.is_some_and(|only| only != engine) {
             continue;
         }
-        if check {
+        if upstream {
+            let tag = Pin::load(engine)?.version.tag();
+            let spec = format!("{UPSTREAM_GIT}#{tag}");
+            compare(&spec, Some(engine), &engine::vendor_dir())?;
+        } else if check {
             check_engine(engine)?;
         } else {
             materialise_pin(engine)?;
@@ -45,11 +58,21 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     Ok(())
 }
 
-/// Compares the materialised tree of `engine` with the committed list and the pin.
+/// Compares the materialised tree of `engine` with the committed list and the
+/// pin, and the pin with the manifest and the lock files.
 pub(crate) fn check_engine(engine: Engine) -> Result<()> {
-    let pin = Pin::load(engine)?;
-    let sums = committed_sums(engine, &pin)?;
-    let tree = engine.tree();
+    if let Some(mistake) = carriers::mistakes()?.first() {
+        bail!("{mistake}");
+    }
+    println!("{}", check_in(engine, &engine::vendor_dir())?);
+    Ok(())
+}
+
+/// Checks the pin, the list and the tree of `engine` in the directory `vendor`.
+fn check_in(engine: Engine, vendor: &Path) -> Result<String> {
+    let pin = Pin::load_in(engine, vendor)?;
+    let sums = committed_sums(engine, &pin, vendor)?;
+    let tree = engine.tree_in(vendor);
     check_tree(&tree, &sums)?;
     let version = Version::of_tree(engine, &tree)?;
     if version != pin.version {
@@ -59,11 +82,10 @@ pub(crate) fn check_engine(engine: Engine) -> Result<()> {
             pin.version
         );
     }
-    println!(
-        "{engine}: mimalloc {version}, {} files as listed",
-        sums.len()
-    );
-    Ok(())
+    let count = sums.len();
+    Ok(format!(
+        "{engine}: mimalloc {version}, {count} files as listed"
+    ))
 }
 
 /// Compares every file of `tree` with `sums`; the error names the first difference.
@@ -87,8 +109,8 @@ pub(crate) fn check_tree(tree: &Path, sums: &Sums) -> Result<()> {
 }
 
 /// The committed list of `engine`, itself checked against the digest in the pin.
-fn committed_sums(engine: Engine, pin: &Pin) -> Result<Sums> {
-    let path = engine.sums();
+fn committed_sums(engine: Engine, pin: &Pin, vendor: &Path) -> Result<Sums> {
+    let path = engine.sums_in(vendor);
     let sums = Sums::load(&path)?;
     if sums.digest() != pin.digest {
         bail!(
@@ -102,22 +124,29 @@ fn committed_sums(engine: Engine, pin: &Pin) -> Result<Sums> {
 
 /// Copies the pinned source of `engine` into its tree.
 fn materialise_pin(engine: Engine) -> Result<()> {
-    let pin = Pin::load(engine)?;
-    let sums = committed_sums(engine, &pin)?;
-    let source = Source::of_pin(engine, &pin.origin)?;
-    materialise(source.dir(), &engine.tree(), Some(&sums))?;
-    println!(
+    let vendor = engine::vendor_dir();
+    let source = Source::of_pin(engine, &Pin::load(engine)?.origin)?;
+    println!("{}", materialise_in(engine, &vendor, source.dir())?);
+    Ok(())
+}
+
+/// Copies `source` to the directory `vendor`, if it is what the pin there names.
+fn materialise_in(engine: Engine, vendor: &Path, source: &Path) -> Result<String> {
+    let pin = Pin::load_in(engine, vendor)?;
+    let sums = committed_sums(engine, &pin, vendor)?;
+    materialise(source, &engine.tree_in(vendor), Some(&sums))?;
+    Ok(format!(
         "{engine}: mimalloc {}, {} files in place",
         pin.version,
         sums.len()
-    );
-    Ok(())
+    ))
 }
 
 /// Copies the wanted files of `source` to `tree` in one step and returns their sums.
 ///
 /// With `expected`, nothing is replaced unless the sums are these. A run that
-/// is interrupted leaves the old tree, or none, never a half one.
+/// is interrupted leaves the old tree, or none, never a half one. A tree that
+/// has these files already is left alone: what is built of it stays fresh.
 pub(crate) fn materialise(source: &Path, tree: &Path, expected: Option<&Sums>) -> Result<Sums> {
     let (fresh, old) = (files::beside(tree, "new"), files::beside(tree, "old"));
     files::remove_dir(&fresh)?;
@@ -142,6 +171,10 @@ pub(crate) fn materialise(source: &Path, tree: &Path, expected: Option<&Sums>) -
             return Err(error);
         }
     };
+    if tree.is_dir() && Sums::of_tree(tree).is_ok_and(|found| found == sums) {
+        files::remove_dir(&fresh)?;
+        return Ok(sums);
+    }
     files::remove_dir(&old)?;
     if tree.exists() {
         fs::rename(tree, &old).with_context(|| format!("cannot move {}", tree.display()))?;
@@ -149,6 +182,33 @@ pub(crate) fn materialise(source: &Path, tree: &Path, expected: Option<&Sums>) -
     fs::rename(&fresh, tree).with_context(|| format!("cannot create {}", tree.display()))?;
     files::remove_dir(&old)?;
     Ok(sums)
+}
+
+/// Compares what is somewhere else with the pin, and changes nothing: a second
+/// witness for what a carrier has.
+fn compare(spec: &str, only: Option<Engine>, vendor: &Path) -> Result<()> {
+    let source = Source::of_spec(spec)?;
+    let engine = match only {
+        Some(engine) => engine,
+        None => guess(source.dir())?,
+    };
+    let pin = Pin::load_in(engine, vendor)?;
+    let sums = committed_sums(engine, &pin, vendor)?;
+    let temp = TempDir::new()?;
+    let found = source::copy_wanted(source.dir(), &temp.path().join("tree"))?;
+    let differences = sums.compare(&found);
+    for difference in &differences {
+        println!("{engine}: {difference}");
+    }
+    if !differences.is_empty() {
+        bail!(
+            "{spec} is not the pinned mimalloc {}: {} differences",
+            pin.version,
+            differences.len()
+        );
+    }
+    println!("{engine}: {spec} is the pinned mimalloc {}", pin.version);
+    Ok(())
 }
 
 /// Takes the tree from somewhere else than the pin.
@@ -160,7 +220,7 @@ fn take(spec: &str, only: Option<Engine>, accept: bool) -> Result<()> {
     };
     let version = Version::of_tree(engine, source.dir())?;
     let pin = Pin::load(engine)?;
-    let sums = committed_sums(engine, &pin)?;
+    let sums = committed_sums(engine, &pin, &engine::vendor_dir())?;
     let expected = (!accept).then_some(&sums);
     let taken = materialise(source.dir(), &engine.tree(), expected).with_context(|| {
         format!(
@@ -195,8 +255,10 @@ fn guess(dir: &Path) -> Result<Engine> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use std::process::Command;
+
     use super::*;
-    use crate::files::TempDir;
 
     /// A made-up upstream with two files too many.
     fn upstream() -> TempDir {
@@ -301,5 +363,133 @@ mod tests {
         assert!(error.contains("src/static.c differs"), "{error}");
         check_tree(&tree, &sums).unwrap();
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+
+    /// A vendor directory as it is committed, of the made-up upstream, with its tree.
+    fn vendor() -> TempDir {
+        let (upstream, vendor) = (upstream(), TempDir::new().unwrap());
+        let tree = Engine::V3.tree_in(vendor.path());
+        let sums = materialise(upstream.path(), &tree, None).unwrap();
+        pin(vendor.path(), &sums);
+        vendor
+    }
+
+    /// Writes the list and the pin.
+    fn pin(vendor: &Path, sums: &Sums) {
+        fs::write(Engine::V3.sums_in(vendor), sums.render()).unwrap();
+        let digest = sums.digest();
+        let text = format!(
+            "[v3]\nversion = \"3.6.1\"\nnumber = 30601\ntag = \"v3.6.1\"\ncarrier = \"c\"\n\
+             carrier-version = \"1\"\ncarrier-checksum = \"2\"\npath = \"p\"\n\
+             digest = \"{digest}\"\n"
+        );
+        fs::write(vendor.join("upstream.toml"), text).unwrap();
+    }
+
+    fn complaint_in(vendor: &Path) -> String {
+        check_in(Engine::V3, vendor).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_check_looks_at_the_tree() {
+        let vendor = vendor();
+        check_in(Engine::V3, vendor.path()).unwrap();
+        let file = vendor.path().join("v3/src/static.c");
+        fs::write(file, "static, and a function more").unwrap();
+        let complaint = complaint_in(vendor.path());
+        assert!(complaint.contains("src/static.c differs"), "{complaint}");
+    }
+
+    #[test]
+    fn the_check_looks_at_the_digest_of_the_list() {
+        let vendor = vendor();
+        let tree = vendor.path().join("v3");
+        fs::write(tree.join("src/static.c"), "another").unwrap();
+        // A list that fits the changed tree is not the list that is pinned.
+        let sums = Sums::of_tree(&tree).unwrap();
+        fs::write(Engine::V3.sums_in(vendor.path()), sums.render()).unwrap();
+        let complaint = complaint_in(vendor.path());
+        assert!(complaint.contains("is not the list"), "{complaint}");
+    }
+
+    #[test]
+    fn the_check_looks_at_the_version_of_the_tree() {
+        let vendor = vendor();
+        let tree = vendor.path().join("v3");
+        let header = "#define MI_MALLOC_VERSION 30600\n";
+        fs::write(tree.join("include/mimalloc.h"), header).unwrap();
+        pin(vendor.path(), &Sums::of_tree(&tree).unwrap());
+        let complaint = complaint_in(vendor.path());
+        assert!(complaint.contains("holds 3.6.0"), "{complaint}");
+    }
+
+    #[test]
+    fn what_the_pin_does_not_name_is_not_copied() {
+        let (vendor, other) = (vendor(), upstream());
+        fs::remove_dir_all(vendor.path().join("v3")).unwrap();
+        let changed = other.path().join("src/prim/prim.c");
+        fs::write(&changed, "prim, and a function more").unwrap();
+        let error = materialise_in(Engine::V3, vendor.path(), other.path()).unwrap_err();
+        assert!(error.to_string().contains("prim.c differs"), "{error}");
+        assert!(!vendor.path().join("v3").exists());
+        fs::write(&changed, "prim").unwrap();
+        materialise_in(Engine::V3, vendor.path(), other.path()).unwrap();
+        check_in(Engine::V3, vendor.path()).unwrap();
+    }
+
+    #[test]
+    fn a_tree_that_is_right_is_left_alone() {
+        let (vendor, again) = (vendor(), upstream());
+        let tree = vendor.path().join("v3");
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        let file = fs::File::options()
+            .write(true)
+            .open(tree.join("LICENSE"))
+            .unwrap();
+        file.set_modified(long_ago).unwrap();
+        drop(file);
+        materialise_in(Engine::V3, vendor.path(), again.path()).unwrap();
+        let found = fs::metadata(tree.join("LICENSE")).unwrap();
+        assert_eq!(found.modified().unwrap(), long_ago);
+        assert_eq!(fs::read_dir(vendor.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_second_witness_is_compared_and_nothing_is_changed() {
+        let (vendor, other) = (vendor(), upstream());
+        let spec = other.path().to_str().unwrap().to_owned();
+        compare(&spec, None, vendor.path()).unwrap();
+        fs::write(other.path().join("LICENSE"), "another").unwrap();
+        let error = compare(&spec, None, vendor.path()).unwrap_err();
+        assert!(error.to_string().contains("1 differences"), "{error}");
+        check_in(Engine::V3, vendor.path()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_pipes_are_refused() {
+        use std::os::unix::fs::symlink;
+        type Make = fn(&Path);
+        let odd: [(&str, Make); 4] = [
+            ("src/dir", |at| symlink("prim", at).unwrap()),
+            ("src/link.c", |at| symlink("static.c", at).unwrap()),
+            ("src/loop", |at| symlink("..", at).unwrap()),
+            ("src/pipe.c", |at| {
+                files::output(Command::new("mkfifo").arg(at)).unwrap();
+            }),
+        ];
+        for (name, make) in odd {
+            let (vendor, upstream) = (vendor(), upstream());
+            make(&vendor.path().join("v3").join(name));
+            let complaint = format!("{:#}", check_in(Engine::V3, vendor.path()).unwrap_err());
+            assert!(complaint.contains("neither a file nor"), "{complaint}");
+            // From a tree like that nothing is taken, either; a good one replaces it.
+            make(&upstream.path().join(name));
+            let bad = materialise_in(Engine::V3, vendor.path(), upstream.path());
+            assert!(format!("{:#}", bad.unwrap_err()).contains("neither a file nor"));
+            fs::remove_file(upstream.path().join(name)).unwrap();
+            materialise_in(Engine::V3, vendor.path(), upstream.path()).unwrap();
+            check_in(Engine::V3, vendor.path()).unwrap();
+        }
     }
 }

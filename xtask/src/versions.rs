@@ -20,7 +20,7 @@ const STATED_IN: [&str; 5] = [
 
 /// Files that `bump` writes as a whole, that tell history, or that only give examples.
 const NOT_SEARCHED: [&str; 4] = [
-    "vendor/mimalloc/",
+    "mimalloc-sys/vendor/",
     "mimalloc-sys/src/bindings/",
     "CHANGELOG.md",
     "xtask/",

@@ -34,7 +34,7 @@ pub(crate) fn default_roots() -> Vec<PathBuf> {
     // As a package of its own, without a workspace, it is all there is.
     let workspace = package
         .parent()
-        .filter(|parent| parent.join("vendor/mimalloc/upstream.toml").is_file());
+        .filter(|parent| parent.join("mimalloc-sys/vendor/upstream.toml").is_file());
     let mut roots = vec![workspace.unwrap_or(package).to_owned()];
     // Set by the build script where the source was compiled with the crate.
     if let Some(source) = option_env!("MIMALLOC_SOURCE_DIR").map(Path::new) {

@@ -20,10 +20,13 @@ fn files_begin_with_a_comment_and_lines_end_in_ink() {
 
 #[test]
 fn upstream_is_not_tracked() {
-    let tracked = ["vendor/mimalloc/v3.sha256", "vendor/mimalloc/v3/src/a.c"];
+    let tracked = [
+        "mimalloc-sys/vendor/v3.sha256",
+        "mimalloc-sys/vendor/v3/src/a.c",
+    ];
     let found = upstream(&tracked.map(str::to_owned));
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("vendor/mimalloc/v3/src/a.c: is upstream's"));
+    assert!(found[0].starts_with("mimalloc-sys/vendor/v3/src/a.c: is upstream's"));
 }
 
 #[test]

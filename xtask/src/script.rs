@@ -1,0 +1,555 @@
+//! Tests of the build script of `mimalloc-sys`: the real program, in a package of
+//! files that each test arranges, with an environment of its own. The C compiler
+//! and cargo are stand-ins: the first makes empty files, the second takes note of
+//! what it is asked, and knows nothing.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::engine::{self, Engine, Origin, Pin};
+use crate::files::{self, TempDir};
+use crate::source::{self, Source};
+
+#[path = "../../mimalloc-sys/build/sums.rs"]
+mod sums;
+
+/// The target that the script is told; nothing is built for it.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Makes the file that follows `-o`.
+const COMPILER: &str = "\
+#!/bin/sh
+while [ $# -gt 0 ]; do
+  if [ \"$1\" = -o ]; then : > \"$2\"; fi
+  shift
+done
+";
+
+const CARGO: &str = "\
+#!/bin/sh
+echo \"$*\" >> \"${0%/*}/asked\"
+echo 'this cargo knows nothing' >&2
+exit 1
+";
+
+/// The build script, compiled without features.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut cargo = files::cargo();
+        // Only its compilation: what it does here is what these tests are about.
+        cargo.current_dir(files::root()).args([
+            "check",
+            "--quiet",
+            "--package=mimalloc-sys",
+            "--message-format=json",
+        ]);
+        let printed = files::output(&mut cargo).unwrap();
+        let messages = printed
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let artifact = messages
+            .filter(|message| message["reason"] == "compiler-artifact")
+            .find(|message| {
+                let manifest = message["manifest_path"].as_str().unwrap_or_default();
+                manifest.ends_with("mimalloc-sys/Cargo.toml")
+                    && message["target"]["kind"][0] == "custom-build"
+            });
+        let artifact = artifact.expect("cargo names the build script");
+        PathBuf::from(artifact["filenames"][0].as_str().unwrap())
+    })
+}
+
+/// A package and a machine around it.
+struct World {
+    temp: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What the script said.
+struct Said {
+    ok: bool,
+    text: String,
+    /// The arguments of each call of cargo.
+    asked: Vec<String>,
+}
+
+impl World {
+    /// A package with its lists and bindings, and no source.
+    fn new() -> Self {
+        let temp = TempDir::new().unwrap();
+        let root = temp.path();
+        for dir in [
+            "out",
+            "home",
+            "bin",
+            "package/vendor",
+            "package/src/bindings",
+        ] {
+            files::create_dir(&root.join(dir)).unwrap();
+        }
+        for name in ["upstream.toml", "v3.sha256", "v2.sha256"] {
+            let to = root.join("package/vendor").join(name);
+            fs::copy(engine::vendor_dir().join(name), to).unwrap();
+        }
+        for engine in Engine::ALL {
+            let to = root.join(format!("package/src/bindings/{engine}.rs"));
+            fs::copy(engine.bindings(), to).unwrap();
+        }
+        for (name, text) in [("cc", COMPILER), ("ar", "#!/bin/sh\n"), ("cargo", CARGO)] {
+            let path = root.join("bin").join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let variables = Vec::new();
+        Self { temp, variables }
+    }
+
+    /// One with the source inside the package.
+    fn with_source() -> Self {
+        let world = Self::new();
+        copy_source(Engine::V3, &world.at("package/vendor/v3"));
+        world
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.temp.path().join(path)
+    }
+
+    /// Sets a variable; `{}` in the value stands for the directory of this world.
+    fn set(mut self, name: &str, value: &str) -> Self {
+        let root = self.temp.path().to_string_lossy().into_owned();
+        self.variables
+            .push((name.to_owned(), value.replace("{}", &root)));
+        self
+    }
+
+    /// Writes a file, with the directories above it.
+    fn write(self, path: &str, text: &str) -> Self {
+        let path = self.at(path);
+        files::create_dir(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Adds a function to a C file.
+    fn tamper(self, path: &str) -> Self {
+        let text = fs::read_to_string(self.at(path)).unwrap();
+        self.write(path, &(text + "\nvoid mi_more(void) {}\n"))
+    }
+
+    /// Unpacks the carrier of v3 to a directory.
+    fn unpack(self, dir: &str) -> Self {
+        let (_, _, path) = carrier();
+        copy_source(Engine::V3, &self.at(dir).join(path));
+        self
+    }
+
+    fn run(&self) -> Said {
+        let bin = self.at("bin");
+        let mut script = Command::new(program());
+        script
+            .env_clear()
+            .current_dir(self.at("package"))
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("CC", bin.join("cc"))
+            .env("AR", bin.join("ar"))
+            .env("CARGO", bin.join("cargo"))
+            .env("CARGO_HOME", self.at("home"))
+            .env("CARGO_MANIFEST_DIR", self.at("package"))
+            .env("OUT_DIR", self.at("out"))
+            .env("PWD", self.temp.path())
+            .env("HOST", TARGET)
+            .env("TARGET", TARGET)
+            .env("OPT_LEVEL", "0")
+            .env("DEBUG", "false")
+            .env("CARGO_CFG_TARGET_OS", "linux")
+            .env("CARGO_CFG_TARGET_ENV", "gnu")
+            .env("CARGO_CFG_TARGET_ARCH", "x86_64")
+            .env("CARGO_CFG_TARGET_POINTER_WIDTH", "64")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let output = script.output().unwrap();
+        let asked = fs::read_to_string(bin.join("asked")).unwrap_or_default();
+        Said {
+            ok: output.status.success(),
+            text: String::from_utf8_lossy(&output.stdout).into_owned(),
+            asked: asked.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Runs the script, which must succeed and say all of `expected`.
+    #[track_caller]
+    fn succeeds(&self, expected: &[&str]) -> Said {
+        let said = self.run();
+        assert!(said.ok, "{}", said.text);
+        said.has(expected);
+        said
+    }
+
+    /// Runs the script, which must fail and say all of `expected`.
+    #[track_caller]
+    fn fails(&self, expected: &[&str]) -> Said {
+        let said = self.run();
+        assert!(!said.ok, "{}", said.text);
+        said.has(expected);
+        said
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn has(&self, expected: &[&str]) {
+        for part in expected {
+            assert!(self.text.contains(part), "no `{part}` in {}", self.text);
+        }
+    }
+
+    /// Whether cargo was asked without `--offline`.
+    fn tried_network(&self) -> bool {
+        self.asked.iter().any(|line| !line.contains("--offline"))
+    }
+}
+
+/// Package, version and path of the carrier of v3.
+fn carrier() -> (String, String, String) {
+    match Pin::load(Engine::V3).unwrap().origin {
+        Origin::Carrier {
+            package,
+            version,
+            path,
+            ..
+        } => (package, version, path),
+        Origin::Git { .. } => panic!("the tests of carriers need one"),
+    }
+}
+
+/// The directory that cargo unpacks the carrier of v3 to.
+fn carrier_dir(parent: &str) -> String {
+    let (package, version, _) = carrier();
+    format!("{parent}/{package}-{version}")
+}
+
+/// Copies the pinned source, wherever this machine has it.
+fn copy_source(engine: Engine, to: &Path) {
+    let tree = engine.tree();
+    let carried;
+    let from = if tree.is_dir() {
+        &tree
+    } else {
+        carried = Source::of_pin(engine, &Pin::load(engine).unwrap().origin).unwrap();
+        carried.dir()
+    };
+    source::copy_wanted(from, to).unwrap();
+}
+
+const PINNED: &[&str] = &["cargo::metadata=mended=1", "cargo::metadata=inline_alloc=1"];
+
+#[test]
+fn the_source_in_the_package_needs_no_cargo() {
+    let world = World::with_source();
+    let said = world.succeeds(PINNED);
+    assert_eq!(said.asked, [""; 0]);
+    // What is added next to it later is noticed.
+    let watched = world.at("package/vendor");
+    said.has(&[&format!("cargo::rerun-if-changed={}\n", watched.display())]);
+}
+
+#[test]
+fn changes_in_the_package_are_found() {
+    type Change = fn(World) -> World;
+    let vendor = "package/vendor/v3";
+    let changes: [(&str, Change); 7] = [
+        ("src/alloc/alloc.c differs", |world| {
+            world.tamper("package/vendor/v3/src/alloc/alloc.c")
+        }),
+        ("include/mimalloc.h differs", |world| {
+            world.tamper("package/vendor/v3/include/mimalloc.h")
+        }),
+        // Found in front of the system's.
+        ("include/string.h is not in the list", |world| {
+            world.write("package/vendor/v3/include/string.h", "")
+        }),
+        ("src/atomic is not in the list", |world| {
+            world.write("package/vendor/v3/src/atomic", "")
+        }),
+        ("LICENSE is missing", |world| {
+            fs::remove_file(world.at("package/vendor/v3/LICENSE")).unwrap();
+            world
+        }),
+        ("src/loop is not in the list", |world| {
+            symlink("..", world.at("package/vendor/v3/src/loop")).unwrap();
+            world
+        }),
+        ("src/options.h is not in the list", |world| {
+            let pipe = world.at("package/vendor/v3/src/options.h");
+            files::output(Command::new("mkfifo").arg(pipe)).unwrap();
+            world
+        }),
+    ];
+    for (complaint, change) in changes {
+        let world = change(World::with_source());
+        let said = world.fails(&[complaint, "Run `cargo xtask vendor`"]);
+        assert_eq!(said.asked, [""; 0]);
+    }
+    // Carriers have upstream's explanations, too.
+    let readme = format!("{vendor}/src/prim/readme.md");
+    World::with_source().write(&readme, "").succeeds(PINNED);
+}
+
+#[test]
+fn a_link_in_place_of_a_file_is_found() {
+    let world = World::with_source();
+    let file = world.at("package/vendor/v3/src/static.c");
+    let elsewhere = world.at("static.c");
+    fs::rename(&file, &elsewhere).unwrap();
+    symlink(&elsewhere, &file).unwrap();
+    world.fails(&["src/static.c is not in the list"]);
+}
+
+#[test]
+fn a_carrier_is_found_where_cargo_puts_it() {
+    let (package, version, _) = carrier();
+    let registry = carrier_dir("home/registry/src/index.crates.io-0");
+    let with_version = carrier_dir(".");
+    for dir in [&registry, &with_version] {
+        let said = World::new().unpack(dir).succeeds(PINNED);
+        assert_eq!(said.asked, [""; 0]);
+        let (_, _, path) = carrier();
+        let changed = format!("{dir}/{path}/src/alloc/free.c");
+        let said = World::new()
+            .unpack(dir)
+            .tamper(&changed)
+            .fails(&["src/alloc/free.c differs", "Remove the package's directory"]);
+        assert_eq!(said.asked, [""; 0]);
+    }
+    // `cargo vendor` names the version only inside.
+    let manifest = format!("{package}/Cargo.toml");
+    let of = |version: &str| {
+        World::new()
+            .unpack(&package)
+            .write(&manifest, &format!("[package]\nversion = \"{version}\"\n"))
+    };
+    assert_eq!(of(&version).succeeds(PINNED).asked, [""; 0]);
+    let said = of("0.0.1").fails(&["this cargo knows nothing"]);
+    assert!(said.tried_network());
+}
+
+#[test]
+fn the_network_is_the_last_resort() {
+    let said = World::new().fails(&[
+        "there is no C source of mimalloc v3",
+        "cargo fetch",
+        "MIMALLOC_SYS_SOURCE_DIR",
+        "MIMALLOC_SYS_NO_VENDOR=1",
+    ]);
+    let offline = |line: &String| line.contains("--offline");
+    let (last, before) = said.asked.split_last().unwrap();
+    assert!(before.iter().all(offline) && !before.is_empty() && !offline(last));
+}
+
+#[test]
+fn the_network_is_left_alone_where_settings_say_so() {
+    let file = ".cargo/config.toml";
+    type Row = (&'static [(&'static str, &'static str)], &'static str, bool);
+    let table: &[Row] = &[
+        (&[("MIMALLOC_SYS_NO_FETCH", "1")], "", false),
+        (&[("MIMALLOC_SYS_NO_FETCH", "On")], "", false),
+        (&[("MIMALLOC_SYS_NO_FETCH", "0")], "", true),
+        (&[("MIMALLOC_SYS_NO_FETCH", "false")], "", true),
+        (&[("CARGO_NET_OFFLINE", "true")], "", false),
+        (&[("CARGO_NET_OFFLINE", "false")], "", true),
+        (&[], "[net]\noffline = true # as it is\n", false),
+        (&[], "[http]\n[ net ]\nretry=1\noffline=true\n", false),
+        (&[], "net.offline = true\n", false),
+        (&[], "net = { retry = 1, offline = true }\n", false),
+        (&[], "[net]\noffline = false\n", true),
+        (&[], "[net]\n# offline = true\n", true),
+        (&[], "[term]\noffline = true\n", true),
+        (
+            &[("CARGO_NET_OFFLINE", "false")],
+            "net.offline = true",
+            true,
+        ),
+    ];
+    for (variables, config, expected) in table {
+        // Where the build is; where cargo was started from; and the user's own.
+        for at in ["out/.cargo/config.toml", file, "home/config.toml"] {
+            let mut world = World::new().write(at, config);
+            for (name, value) in *variables {
+                world = world.set(name, value);
+            }
+            let said = world.fails(&["there is no C source"]);
+            let tried = said.tried_network();
+            assert_eq!(tried, *expected, "{variables:?} {config:?} in {at}");
+            if !tried {
+                said.has(&["forbids the network"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_nearer_setting_goes_first() {
+    let world = World::new()
+        .write("home/config.toml", "net.offline = true")
+        .write(".cargo/config.toml", "net.offline = false");
+    assert!(world.fails(&[]).tried_network());
+}
+
+#[test]
+fn a_package_without_source_is_not_completed() {
+    let said = World::new()
+        .unpack(&carrier_dir("home/registry/src/index.crates.io-0"))
+        .write("package/Cargo.toml.orig", "")
+        .fails(&["run `cargo xtask vendor` before `cargo package`"]);
+    assert_eq!(said.asked, [""; 0]);
+}
+
+#[test]
+fn a_tree_of_the_users_is_compared_with_the_pin() {
+    let named = || {
+        let world = World::new().set("MIMALLOC_SYS_SOURCE_DIR", "{}/tree");
+        copy_source(Engine::V3, &world.at("tree"));
+        world
+    };
+    let said = named().succeeds(PINNED);
+    assert!(!said.text.contains("cargo::warning"), "{}", said.text);
+    let other = named().tamper("tree/src/alloc/alloc.c");
+    other.succeeds(&[
+        "cargo::metadata=mended=0",
+        "cargo::metadata=inline_alloc=0",
+        "cargo::warning=MIMALLOC_SYS_SOURCE_DIR=",
+        "src/alloc/alloc.c differs",
+    ]);
+    World::new()
+        .set("MIMALLOC_SYS_SOURCE_DIR", "{}/home")
+        .fails(&["holds no mimalloc source"]);
+}
+
+#[test]
+fn a_tree_of_another_engine_is_refused() {
+    let world = World::new().set("MIMALLOC_SYS_SOURCE_DIR", "{}/tree");
+    copy_source(Engine::V2, &world.at("tree"));
+    world.fails(&["choose the engine with the feature `v2`"]);
+}
+
+/// A machine with a library of engine v3, in directories that are named.
+fn with_library(world: World) -> World {
+    copy_source(Engine::V3, &world.at("tree"));
+    world
+        .write("lib/libmimalloc.so", "")
+        .set("MIMALLOC_SYS_LIB_DIR", "{}/lib")
+        .set("MIMALLOC_SYS_INCLUDE_DIR", "{}/tree/include")
+}
+
+#[test]
+fn switches_are_on_or_off_or_an_error() {
+    for on in ["1", "true", "TRUE", "yes", "Yes", "on", " 1 "] {
+        with_library(World::new().set("MIMALLOC_SYS_NO_VENDOR", on))
+            .succeeds(&["cargo::metadata=vendored=0"]);
+    }
+    for off in ["0", "false", "False", "no", "NO", "off", ""] {
+        World::with_source()
+            .set("MIMALLOC_SYS_NO_VENDOR", off)
+            .succeeds(&["cargo::metadata=vendored=1"]);
+    }
+    for name in ["MIMALLOC_SYS_NO_VENDOR", "MIMALLOC_SYS_NO_DEBUG"] {
+        World::with_source()
+            .set(name, "perhaps")
+            .fails(&[name, "`perhaps`", "1, true, yes, on"]);
+    }
+    World::new()
+        .set("MIMALLOC_SYS_NO_FETCH", "perhaps")
+        .fails(&["MIMALLOC_SYS_NO_FETCH", "`perhaps`"]);
+}
+
+#[test]
+fn a_variable_for_the_target_goes_first() {
+    World::with_source()
+        .set("MIMALLOC_SYS_NO_VENDOR", "1")
+        .set("X86_64_UNKNOWN_LINUX_GNU_MIMALLOC_SYS_NO_VENDOR", "0")
+        .succeeds(&["cargo::metadata=vendored=1"]);
+}
+
+#[test]
+fn a_variable_without_effect_is_an_error() {
+    let out = ["is set, but", "Unset it"];
+    for vendor in ["", "0", "off"] {
+        let world = World::with_source().set("MIMALLOC_SYS_NO_VENDOR", vendor);
+        let said = with_library(world).fails(&out);
+        said.has(&["MIMALLOC_SYS_LIB_DIR", "MIMALLOC_SYS_NO_VENDOR=1"]);
+        World::with_source()
+            .set("MIMALLOC_SYS_NO_VENDOR", vendor)
+            .set("MIMALLOC_SYS_INCLUDE_DIR", "{}/lib")
+            .fails(&out);
+    }
+    with_library(World::new().set("MIMALLOC_SYS_NO_VENDOR", "1"))
+        .set("MIMALLOC_SYS_SOURCE_DIR", "{}/tree")
+        .fails(&out)
+        .has(&["MIMALLOC_SYS_SOURCE_DIR", "MIMALLOC_SYS_NO_VENDOR=0"]);
+    // The way out that needs no change of what a whole system sets.
+    with_library(World::with_source())
+        .set("MIMALLOC_SYS_LIB_DIR", "")
+        .set("MIMALLOC_SYS_INCLUDE_DIR", "")
+        .succeeds(&["cargo::metadata=vendored=1"]);
+}
+
+#[test]
+fn the_library_and_its_headers_go_together() {
+    World::new()
+        .set("MIMALLOC_SYS_NO_VENDOR", "1")
+        .set("MIMALLOC_SYS_LIB_DIR", "{}/lib")
+        .fails(&["MIMALLOC_SYS_LIB_DIR and MIMALLOC_SYS_INCLUDE_DIR together"]);
+}
+
+#[test]
+fn without_a_compiler_the_script_says_what_to_install() {
+    let help = [
+        "there is no C compiler for x86_64-unknown-linux-gnu",
+        "apt-get install build-essential",
+        "dnf install gcc",
+        "apk add build-base",
+        "xcode-select --install",
+        "Visual Studio Build Tools",
+    ];
+    World::with_source()
+        .set("CC", "{}/bin/no-such-compiler")
+        .fails(&help);
+    World::with_source()
+        .set("CC", "")
+        .set("PATH", "{}/home")
+        .fails(&help);
+    World::new()
+        .set("MIMALLOC_SYS_NO_VENDOR", "1")
+        .set("CC", "{}/bin/no-such-compiler")
+        .set("PATH", "{}/home")
+        .fails(&help[..2]);
+}
+
+#[test]
+fn the_pinned_trees_are_as_listed() {
+    for engine in Engine::ALL {
+        let temp = TempDir::new().unwrap();
+        let tree = temp.path().join("tree");
+        copy_source(engine, &tree);
+        let sums = sums::Sums::read(&engine.sums()).unwrap();
+        sums.check(&tree).unwrap();
+    }
+}
+
+#[test]
+fn sums_are_those_of_sha256sum() {
+    use sha2::{Digest as _, Sha256};
+
+    let bytes: Vec<u8> = (0..=255).cycle().take(1000).collect();
+    for length in (0..200).chain([511, 512, 513, 1000]) {
+        let expected: String = Sha256::digest(&bytes[..length])
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(sums::sha256(&bytes[..length]), expected, "{length} bytes");
+    }
+}
