@@ -382,6 +382,7 @@ fn steps() -> Vec<Step> {
         ),
         cargo("source", "xtask source"),
         cargo("package", "xtask package"),
+        cargo("upstream's tests", "xtask upstream-tests"),
         cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
     ];
     for engine in ["", "mimalloc/v2,"] {

@@ -19,6 +19,7 @@ mod sourcing;
 mod sums;
 mod tidy;
 mod touched;
+mod upstream_tests;
 mod vendor;
 mod version;
 mod versions;
@@ -44,6 +45,8 @@ Usage: cargo xtask <command> [options]
   tidy     checks rules of the repository that no compiler checks
   source   builds a clone, and programs that depend on it, in each way to have upstream's source
   package  builds the packages as for a registry, and a program from their files alone
+  upstream-tests
+           runs upstream's own test programs against our builds of both engines
   codegen  fails if machine code for constant layouts decides anything at run time
   ci       [--list] [--only <part of a step's name>]
            checks everything beyond `cargo test --workspace`
@@ -74,6 +77,7 @@ fn run() -> Result<()> {
         "bump" => bump::run(rest),
         "source" => sourcing::run(rest),
         "package" => package::run(rest),
+        "upstream-tests" => upstream_tests::run(rest),
         "api" => coverage::run(rest),
         "tidy" => tidy::run(rest),
         "ci" => ci::run(rest),

@@ -1,0 +1,208 @@
+//! `cargo xtask upstream-tests`: runs upstream's own test programs against our
+//! builds of its source.
+//!
+//! The programs come from the carrier of engine v2, which also has the tests of
+//! 3.6.0. They are compiled where cargo unpacked them and are never committed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::carriers;
+use crate::engine::{Engine, Origin, Pin};
+use crate::files::{self, TempDir};
+
+/// The builds, each with the features of `mimalloc-sys` that make it.
+const BUILDS: [(Engine, &str); 9] = [
+    (Engine::V3, ""),
+    (Engine::V3, "secure"),
+    (Engine::V3, "secure-5"),
+    (Engine::V3, "padding"),
+    (Engine::V3, "guarded"),
+    (Engine::V3, "debug"),
+    (Engine::V3, "debug-full"),
+    (Engine::V2, ""),
+    (Engine::V2, "secure"),
+];
+
+/// Programs of engine v3. Left out are those that include internal files of
+/// 3.6.0 (test-arena, test-bitmap, test-qsbr), those that fail on purpose
+/// (test-wrong), and the one that needs a program linked without PIE
+/// (test-pprof).
+const OF_V3: &[&str] = &[
+    "test-api",
+    "test-api-fill",
+    "test-stress",
+    "test-stress-heaps",
+    "test-fork",
+    "test-profile",
+    "test-stress-pprof",
+];
+
+/// Programs that also compile against engine v2, with [`SHIM`].
+const OF_V2: &[&str] = &["test-api-fill", "test-stress"];
+
+/// Names of engine v3 that the programs use, in terms of engine v2.
+const SHIM: &str = r"
+#include <stddef.h>
+#include <mimalloc.h>
+typedef struct { void* _mi_subproc_id; } shim_subproc_t;
+static inline shim_subproc_t shim_subproc_new(void) { shim_subproc_t id = { mi_subproc_new() }; return id; }
+static inline shim_subproc_t shim_subproc_main(void) { shim_subproc_t id = { NULL }; return id; }
+static inline void shim_subproc_add(shim_subproc_t id) { mi_subproc_add_current_thread(id._mi_subproc_id); }
+#define mi_subproc_id_t shim_subproc_t
+#define mi_subproc_new() shim_subproc_new()
+#define mi_subproc_main() shim_subproc_main()
+#define mi_subproc_add_current_thread(id) shim_subproc_add(id)
+#define mi_subproc_destroy(id) mi_subproc_delete((id)._mi_subproc_id)
+#define mi_arena_min_size() ((size_t)32 << 20)
+";
+
+/// Threads, scale in per cent and rounds of the stress tests: a quarter of what
+/// they do by themselves, as there are many builds.
+const STRESS: [&str; 3] = ["8", "20", "20"];
+
+/// How long a program may take before it counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Runs the command.
+pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
+    if let Some(arg) = args.next()? {
+        return Err(arg.unexpected().into());
+    }
+    let tests = tests()?;
+    let temp = TempDir::new()?;
+    let mut failed = Vec::new();
+    for (engine, features) in BUILDS {
+        let library = build(engine, features)?;
+        let programs = match engine {
+            Engine::V3 => OF_V3,
+            Engine::V2 => OF_V2,
+        };
+        for program in programs {
+            let name = format!("{engine} {features} {program}");
+            let path = compile(engine, program, &tests, &library, temp.path())?;
+            match run_program(&path, temp.path())? {
+                None => println!("{name}: passed"),
+                Some(why) => {
+                    println!("{name}: FAILED, {why}");
+                    failed.push(name);
+                }
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("upstream's programs fail: {}", failed.join("; "));
+}
+
+/// The directory of upstream's tests in the carrier of engine v2.
+fn tests() -> Result<PathBuf> {
+    let pin = Pin::load(Engine::V2)?;
+    let Origin::Carrier {
+        package, version, ..
+    } = &pin.origin
+    else {
+        bail!("engine v2 has no carrier, and the test programs came from it");
+    };
+    let (carrier, _) = carriers::locate(package, version)?;
+    let tests = carrier.join("c_src/mimalloc3/test");
+    if !tests.join("test-api.c").is_file() {
+        bail!(
+            "{package} {version} has no c_src/mimalloc3/test: find another package with upstream's \
+             tests, and say so in xtask/src/upstream_tests.rs"
+        );
+    }
+    Ok(tests)
+}
+
+/// Builds the raw crate, and returns where its C library is.
+fn build(engine: Engine, features: &str) -> Result<PathBuf> {
+    let mut cargo = files::cargo();
+    cargo
+        .current_dir(files::root())
+        .args(["build", "--package=mimalloc-sys", "--message-format=json"])
+        .arg(format!("--features={features}"))
+        .stderr(Stdio::inherit());
+    if engine == Engine::V2 {
+        cargo.arg("--features=v2");
+    }
+    let messages = files::output(&mut cargo)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "build-script-executed")
+        .filter_map(|message| Some(PathBuf::from(message["out_dir"].as_str()?)))
+        .find(|dir| dir.join("libmimalloc.a").is_file())
+        .context("cargo names no directory with a libmimalloc.a")
+}
+
+/// Compiles one program.
+fn compile(
+    engine: Engine,
+    program: &str,
+    tests: &Path,
+    library: &Path,
+    dir: &Path,
+) -> Result<PathBuf> {
+    let shim = dir.join("shim.h");
+    fs::write(&shim, SHIM)?;
+    let path = dir.join(program);
+    let mut cc = Command::new("cc");
+    cc.arg("-O1").arg("-w");
+    if engine == Engine::V2 {
+        cc.arg("-include").arg(&shim);
+    }
+    for include in ["include", "src"] {
+        cc.arg("-I").arg(engine.tree().join(include));
+    }
+    cc.arg("-I")
+        .arg(tests)
+        .arg(tests.join(format!("{program}.c")))
+        .arg("-o")
+        .arg(&path)
+        .arg("-L")
+        .arg(library)
+        .args(["-lmimalloc", "-lpthread"]);
+    files::output(&mut cc).with_context(|| format!("{program} of upstream does not compile"))?;
+    Ok(path)
+}
+
+/// Runs a program in `dir`; the reason if it fails.
+fn run_program(path: &Path, dir: &Path) -> Result<Option<String>> {
+    let log = dir.join("output");
+    let output = fs::File::create(&log)?;
+    let mut command = Command::new(path);
+    if path.ends_with("test-stress") || path.ends_with("test-stress-heaps") {
+        command.args(STRESS);
+    }
+    let mut child = command
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Some(format!("still running after {PATIENCE:?}")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    if status.success() {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines[lines.len().saturating_sub(20)..].join("\n");
+    Ok(Some(format!("{status}:\n{last}")))
+}
