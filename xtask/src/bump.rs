@@ -197,8 +197,10 @@ fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions
         println!("  upstream.toml: when it was released (or bump with --released <date>)");
     }
     if matches!(new.origin, Origin::Git { .. }) {
-        println!("  no package carries this version: a fresh clone must run `cargo xtask vendor`,");
-        println!("  and without rustfs-mimalloc-sys nothing claims `links = \"mimalloc\"`");
+        println!("  no package carries this version: a fresh clone must run `cargo xtask vendor`");
+        if engine == Engine::V3 {
+            println!("  mimalloc-sys/Cargo.toml: claim `links = \"mimalloc\"`, as the carrier did");
+        }
     }
     println!("  `cargo test --workspace`, with `--features v2` as well");
 }
