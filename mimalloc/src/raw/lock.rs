@@ -106,6 +106,7 @@ mod groups {
             self.count(0)
         }
 
+        #[cfg(test)]
         pub(super) const fn waiting(self, group: Group) -> usize {
             self.count(1 + group as u32)
         }
