@@ -391,7 +391,9 @@ impl FusedIterator for Blocks<'_> {}
 impl fmt::Debug for Areas<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let left = self.areas.as_slice().iter().skip(self.next);
-        f.debug_list().entries(left.map(|found| found.area)).finish()
+        f.debug_list()
+            .entries(left.map(|found| found.area))
+            .finish()
     }
 }
 
