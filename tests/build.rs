@@ -18,6 +18,10 @@ fn main() {
     }
     println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_other_version)");
     println!("cargo::rustc-cfg=mimalloc_{engine}");
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_owned_heaps)");
+    if engine == "v3" || dep("KEEPS_HEAPS") == "1" {
+        println!("cargo::rustc-cfg=mimalloc_owned_heaps");
+    }
     println!("cargo::rustc-check-cfg=cfg(mimalloc_guarded)");
     if dep("GUARDED") == "1" {
         println!("cargo::rustc-cfg=mimalloc_guarded");

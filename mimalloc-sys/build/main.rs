@@ -22,7 +22,7 @@ use vendored::Settings;
 
 fn main() -> ExitCode {
     println!(
-        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_inline_alloc)"
+        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_keeps_heaps, mimalloc_inline_alloc)"
     );
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,6 +52,7 @@ fn link_system() -> Result<(), String> {
     Link {
         is_vendored: false,
         is_mended: false,
+        keeps_heaps: false,
         inlines_alloc: false,
         settings: Settings::default(),
     }
@@ -89,6 +90,15 @@ fn link_vendored() -> Result<(), String> {
     }
     let settings = Settings::from_features(engine);
     let is_mended = source.is_pinned && engine == Engine::V3;
+    let keeps_heaps = source.is_pinned && engine == Engine::V2;
+    if keeps_heaps && headers.version.0 != unit::v2::PATCHED_VERSION {
+        return Err(format!(
+            "the corrections of build/unit/v2.rs were not written for mimalloc {}, which {} \
+             holds.\nRead them against the new source, then change PATCHED_VERSION there.",
+            headers.version,
+            source.dir.display(),
+        ));
+    }
     // Not with settings that we don't know, nor where a tool looks at every
     // access to memory that comes from Rust, and only at those.
     let inlines_alloc = is_mended
@@ -96,10 +106,11 @@ fn link_vendored() -> Result<(), String> {
         && !env::has_own_settings()
         && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64"
         && env::cargo("CARGO_CFG_SANITIZE").is_empty();
-    vendored::build(&source.dir, settings, is_mended, inlines_alloc)?;
+    vendored::build(&source.dir, settings, is_mended, keeps_heaps, inlines_alloc)?;
     Link {
         is_vendored: true,
         is_mended,
+        keeps_heaps,
         inlines_alloc,
         settings,
     }

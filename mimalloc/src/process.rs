@@ -225,7 +225,7 @@ fn stats_text() -> Option<Buffer<u8>> {
     let mut text = Text::default();
     // The first time only counts.
     for _ in 0..=TRIES {
-        let argument: *mut Text = &mut text;
+        let argument: *mut Text = &raw mut text;
         {
             let _walking = lock::walking();
             // SAFETY: the function takes this argument, which outlives the call;

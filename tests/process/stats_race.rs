@@ -9,6 +9,8 @@ use std::thread;
 
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::Heap;
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 const READERS: usize = 3;
 const MAKERS: usize = 8;

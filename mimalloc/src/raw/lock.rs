@@ -113,10 +113,10 @@ mod groups {
 
         const fn of(phase: usize, inside: usize, waiting: [usize; 2]) -> Self {
             Self(
-                phase % 4
-                    | inside << Self::shift(0)
-                    | waiting[0] << Self::shift(1)
-                    | waiting[1] << Self::shift(2),
+                (phase % 4)
+                    | (inside << Self::shift(0))
+                    | (waiting[0] << Self::shift(1))
+                    | (waiting[1] << Self::shift(2)),
             )
         }
 
@@ -258,7 +258,7 @@ mod groups {
     /// Lets another thread run.
     #[cfg(all(not(feature = "std"), unix))]
     fn give_way(_times: u32) {
-        // SAFETY: POSIX declares it so; it may be called at any time.
+        // POSIX declares it so, and it may be called at any time.
         unsafe extern "C" {
             safe fn sched_yield() -> core::ffi::c_int;
         }
@@ -269,7 +269,7 @@ mod groups {
     #[cfg(all(not(feature = "std"), windows))]
     fn give_way(_times: u32) {
         #[link(name = "kernel32")]
-        // SAFETY: Windows declares it so; it may be called at any time.
+        // Windows declares it so, and it may be called at any time.
         unsafe extern "system" {
             safe fn Sleep(milliseconds: u32);
         }
@@ -414,10 +414,10 @@ mod tests {
                     Doing::Waiting(phase, _) if phase == state.phase() => {
                         doing[thread] = Doing::Inside;
                     }
-                    Doing::Waiting(phase, times) => {
-                        if overtaker.is_some_and(|by| GROUPS[by] != GROUPS[thread]) {
-                            doing[thread] = Doing::Waiting(phase, times + 1);
-                        }
+                    Doing::Waiting(phase, times)
+                        if overtaker.is_some_and(|by| GROUPS[by] != GROUPS[thread]) =>
+                    {
+                        doing[thread] = Doing::Waiting(phase, times + 1);
                     }
                     _ => {}
                 }

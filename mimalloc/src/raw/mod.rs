@@ -6,6 +6,7 @@ pub(crate) mod buffer;
 #[cfg_attr(not(mimalloc_theap_cache), path = "no_cache.rs")]
 pub(crate) mod cache;
 pub(crate) mod container;
+pub(crate) mod keep;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod source;
