@@ -114,6 +114,7 @@ fn main() {
         "mimalloc_profile",
         "mimalloc_foreign_options",
         "mimalloc_owned_heaps",
+        "mimalloc_keeps_heaps",
         "mimalloc_theap_cache",
         "mimalloc_mended",
         "mimalloc_inline_alloc",
@@ -186,12 +187,14 @@ fn main() {
             set("mimalloc_theap_cache");
         }
     }
-    // A v2 heap belongs to its thread and dies with mimalloc's thread state.
-    // Only where std leaves `thread_local!` destructors to glibc (2.18), which
-    // runs them before those of pthread keys, can an owned v2 heap in a
-    // thread-local be dropped in time.
-    let is_static = target("FEATURE").split(',').any(|f| f == "crt-static");
-    if !v2 || (is_linux && target("ENV") == "gnu" && !is_static) {
+    // A v2 heap belongs to its thread and dies with mimalloc's thread state. It
+    // can be owned only where that leaves something behind to be dropped: the
+    // destructor of a pthread key may come later.
+    let keeps_heaps = link_fact("KEEPS_HEAPS") == "1";
+    if keeps_heaps {
+        set("mimalloc_keeps_heaps");
+    }
+    if !v2 || keeps_heaps {
         set("mimalloc_owned_heaps");
     }
     option_numbers(&link_fact("OPTIONS"));

@@ -22,6 +22,10 @@ fn main() {
     if dep("MENDED") == "1" {
         println!("cargo::rustc-cfg=mimalloc_mended");
     }
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_owned_heaps)");
+    if engine == "v3" || dep("KEEPS_HEAPS") == "1" {
+        println!("cargo::rustc-cfg=mimalloc_owned_heaps");
+    }
     println!("cargo::rustc-check-cfg=cfg(mimalloc_guarded)");
     if dep("GUARDED") == "1" {
         println!("cargo::rustc-cfg=mimalloc_guarded");

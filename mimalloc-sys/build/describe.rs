@@ -13,6 +13,8 @@ pub(crate) struct Link {
     pub(crate) is_vendored: bool,
     /// Compiled with the corrections of `unit`, from the source they are for.
     pub(crate) is_mended: bool,
+    /// Compiled so that heaps of v2 can outlive their thread.
+    pub(crate) keeps_heaps: bool,
     /// Small blocks can be allocated without a call.
     pub(crate) inlines_alloc: bool,
     pub(crate) settings: Settings,
@@ -24,6 +26,7 @@ impl Link {
         let Self {
             is_vendored,
             is_mended,
+            keeps_heaps,
             inlines_alloc,
             settings,
         } = self;
@@ -58,6 +61,10 @@ impl Link {
             println!("cargo::rustc-cfg=mimalloc_mended");
         }
         tell("mended", u8::from(is_mended));
+        if keeps_heaps {
+            println!("cargo::rustc-cfg=mimalloc_keeps_heaps");
+        }
+        tell("keeps_heaps", u8::from(keeps_heaps));
         if inlines_alloc {
             println!("cargo::rustc-cfg=mimalloc_inline_alloc");
         }

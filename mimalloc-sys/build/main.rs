@@ -24,7 +24,7 @@ use vendored::Settings;
 
 fn main() -> ExitCode {
     println!(
-        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_inline_alloc)"
+        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_keeps_heaps, mimalloc_inline_alloc)"
     );
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,6 +71,7 @@ fn link_system() -> Result<(), String> {
     Link {
         is_vendored: false,
         is_mended: false,
+        keeps_heaps: false,
         inlines_alloc: false,
         settings: Settings::default(),
     }
@@ -102,12 +103,17 @@ fn link_vendored() -> Result<(), String> {
     }
     let settings = Settings::from_features(engine)?;
     let is_mended = source.is_pinned && engine == Engine::V3;
-    if is_mended && headers.version.0 != unit::PATCHED_VERSION {
+    let keeps_heaps = source.is_pinned && engine == Engine::V2;
+    let patched = match engine {
+        Engine::V3 => unit::PATCHED_VERSION,
+        Engine::V2 => unit::v2::PATCHED_VERSION,
+    };
+    if source.is_pinned && headers.version.0 != patched {
         return Err(format!(
-            "the patches of build/unit.rs and the inlined allocation of src/fast.rs were written \
-             for mimalloc {}, but {} holds {}.\nRead both against the new source, then change \
-             PATCHED_VERSION in build/unit.rs.",
-            Version(unit::PATCHED_VERSION),
+            "the patches in build/unit and the inlined allocation in src/fast.rs were written for \
+             mimalloc {}, but {} holds {}.\nRead both against the new source, then change \
+             PATCHED_VERSION beside the patches.",
+            Version(patched),
             source.dir.display(),
             headers.version
         ));
@@ -119,10 +125,11 @@ fn link_vendored() -> Result<(), String> {
         && !env::has_own_settings()
         && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64"
         && env::cargo("CARGO_CFG_SANITIZE").is_empty();
-    vendored::build(&source.dir, settings, is_mended, inlines_alloc)?;
+    vendored::build(&source.dir, settings, is_mended, keeps_heaps, inlines_alloc)?;
     Link {
         is_vendored: true,
         is_mended,
+        keeps_heaps,
         inlines_alloc,
         settings,
     }

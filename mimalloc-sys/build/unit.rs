@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::env;
 
+pub(crate) mod v2;
+
 /// `MI_MALLOC_VERSION` of the source that the patches were written for and read
 /// against. Another version is refused, however well it compiles.
 pub(crate) const PATCHED_VERSION: u32 = 30602;
@@ -223,6 +225,8 @@ pub(crate) struct Unit {
     text: String,
     /// Our code goes around upstream's.
     is_mended: bool,
+    /// Our code for v2 does.
+    keeps_heaps: bool,
     checks_layout: bool,
 }
 
@@ -231,30 +235,47 @@ impl Unit {
     pub(crate) fn read(
         source: &Path,
         is_mended: bool,
+        keeps_heaps: bool,
         checks_layout: bool,
     ) -> Result<Self, String> {
         let path = source.join("src").join("static.c");
         let text =
             fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
-        let is_missing = |mend: &&Mend| !text.lines().any(|line| included(line) == Some(mend.file));
-        match MENDS.iter().find(is_missing) {
-            Some(mend) if is_mended => Err(format!(
+        let unit = Self {
+            text,
+            is_mended,
+            keeps_heaps,
+            checks_layout,
+        };
+        let is_missing = |mend: &&Mend| {
+            !unit
+                .text
+                .lines()
+                .any(|line| included(line) == Some(mend.file))
+        };
+        match unit.mends().iter().find(is_missing) {
+            Some(mend) => Err(format!(
                 "{} does not include {}, which build/unit.rs corrects.\nRun `cargo xtask vendor`; \
                  after a bump, see whether the correction is still needed.",
                 path.display(),
                 mend.file
             )),
-            _ => Ok(Self {
-                text,
-                is_mended,
-                checks_layout,
-            }),
+            None => Ok(unit),
+        }
+    }
+
+    fn mends(&self) -> &'static [Mend] {
+        if self.is_mended {
+            MENDS
+        } else if self.keeps_heaps {
+            v2::MENDS
+        } else {
+            &[]
         }
     }
 
     fn mend(&self, file: Option<&str>) -> Option<&'static Mend> {
-        let mends = if self.is_mended { MENDS } else { &[] };
-        mends.iter().find(|mend| file == Some(mend.file))
+        self.mends().iter().find(|mend| file == Some(mend.file))
     }
 
     /// Writes the file into the build's own directory, with the includes of

@@ -82,11 +82,12 @@ pub(crate) fn build(
     source: &Path,
     settings: Settings,
     is_mended: bool,
+    keeps_heaps: bool,
     checks_layout: bool,
 ) -> Result<(), String> {
     need_compiler()?;
     let platform = Platform::current();
-    let unit = Unit::read(source, is_mended, checks_layout)?;
+    let unit = Unit::read(source, is_mended, keeps_heaps, checks_layout)?;
     let mut compiler = compiler(source, settings, &platform)?;
     if platform.in_parts && !cfg!(feature = "override") {
         parts::compile(&unit, &compiler)?;

@@ -98,6 +98,37 @@ unsafe extern "C" {
     pub safe fn mimalloc_sys_thread_init() -> bool;
 }
 
+#[cfg(mimalloc_keeps_heaps)]
+unsafe extern "C" {
+    /// Not one of upstream's: marks a heap, so that its structure stays when
+    /// the heap's thread ends. What is left then is a dead heap: every
+    /// allocation in it is null, it holds nothing, and `mi_free` of it frees the
+    /// structure; it must not be deleted or destroyed. Only where the pinned
+    /// source of engine v2 is compiled (metadata `keeps_heaps`).
+    ///
+    /// # Safety
+    ///
+    /// `heap` was made by `mi_heap_new` or one of its kin, and was not deleted,
+    /// destroyed or freed.
+    pub fn mimalloc_sys_heap_keep(heap: *mut mi_heap_t);
+
+    /// Not one of upstream's: takes the mark of [`mimalloc_sys_heap_keep`] away,
+    /// as must be done before the heap is deleted or destroyed, or the structure
+    /// stays then too.
+    ///
+    /// # Safety
+    ///
+    /// As for [`mimalloc_sys_heap_keep`].
+    pub fn mimalloc_sys_heap_give_up(heap: *mut mi_heap_t);
+
+    /// Not one of upstream's: whether the thread of a kept heap goes on.
+    ///
+    /// # Safety
+    ///
+    /// As for [`mimalloc_sys_heap_keep`].
+    pub fn mimalloc_sys_heap_is_alive(heap: *const mi_heap_t) -> bool;
+}
+
 /// The engine that is linked: `"v3"` or `"v2"`.
 pub const ENGINE: &str = env!("MIMALLOC_SYS_ENGINE");
 

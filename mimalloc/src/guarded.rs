@@ -39,9 +39,10 @@ impl Heap {
             unsafe { sys::mi_theap_guarded_set_sample_rate(theap, rate, seed) };
         }
         #[cfg(mimalloc_v2)]
-        // SAFETY: a live heap of this thread.
-        unsafe {
-            sys::mi_heap_guarded_set_sample_rate(self.as_raw(), rate, seed);
+        {
+            self.need_thread()?;
+            // SAFETY: a live heap of this thread.
+            unsafe { sys::mi_heap_guarded_set_sample_rate(self.as_raw(), rate, seed) };
         }
         Ok(())
     }
@@ -64,11 +65,20 @@ impl Heap {
             unsafe { sys::mi_theap_guarded_set_size_bound(theap, min, max) };
         }
         #[cfg(mimalloc_v2)]
-        // SAFETY: a live heap of this thread.
-        unsafe {
-            sys::mi_heap_guarded_set_size_bound(self.as_raw(), min, max);
+        {
+            self.need_thread()?;
+            // SAFETY: a live heap of this thread.
+            unsafe { sys::mi_heap_guarded_set_size_bound(self.as_raw(), min, max) };
         }
         Ok(())
+    }
+
+    /// A dead heap has no numbers to sample with.
+    #[cfg(mimalloc_v2)]
+    fn need_thread(&self) -> Result<(), AllocError> {
+        // SAFETY: the heap is live or dead.
+        let is_alive = unsafe { crate::raw::keep::is_alive(self.as_raw()) };
+        is_alive.then_some(()).ok_or(AllocError)
     }
 
     /// This thread's part of the heap, and not the empty one that upstream has

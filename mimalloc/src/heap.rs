@@ -15,8 +15,7 @@ pub use default_guard::DefaultGuard;
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
 use crate::raw::cache::HeapId;
-use crate::raw::thread_part;
-use crate::raw::{lock, source};
+use crate::raw::{keep, lock, source, thread_part};
 
 /// The most heaps that can be live at once on engine v3, the main heap not
 /// counted. Engine v2 has no limit of its own.
@@ -40,7 +39,9 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 ///   leaked. In such a library a heap may have taken over live blocks of other
 ///   threads.
 /// - **Threads**: on engine v3 a heap is `Send` and `Sync`; any thread may
-///   allocate in it. On engine v2 it belongs to the thread that made it.
+///   allocate in it. On engine v2 it belongs to the thread that made it, and
+///   dies when mimalloc's part of that thread ends: see
+///   [`docs::threads`](crate::docs::threads).
 /// - A heap costs some microseconds and, once used, some 160 to 250 KiB on
 ///   engine v3. It pays from a few thousand objects, or where a clean end
 ///   matters more than that.
@@ -77,7 +78,9 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 /// # Invariants
 ///
 /// `raw` is a live heap that this value owns, unless it is behind the reference
-/// that `Heap::main` returns. On engine v2 it belongs to the current thread.
+/// that `Heap::main` returns. On engine v2 it belongs to the current thread, and
+/// is dead (`raw::keep`) once mimalloc's part of that has ended: all of C's
+/// functions for heaps take a dead heap for an empty one, but those that end it.
 #[repr(C)]
 #[doc(alias = "mi_heap_t")]
 pub struct Heap {
@@ -109,10 +112,9 @@ impl Heap {
     ///
     /// # Platform-specific behaviour
     ///
-    /// A heap of engine v2 must be gone before its thread is. Where the
-    /// standard library runs `thread_local!` destructors too late for that
-    /// (engine v2 on anything but glibc) there are no owned heaps, only
-    /// [`Heap::scope`].
+    /// With a library of engine v2 that is not compiled from the pinned source,
+    /// such as a system's, a heap must be gone before its thread is. There are no
+    /// owned heaps then, only [`Heap::scope`].
     #[cfg(mimalloc_owned_heaps)]
     #[doc(alias = "mi_heap_new")]
     pub fn new() -> Result<Self, HeapError> {
@@ -395,11 +397,16 @@ impl Heap {
 
     /// Gives up ownership of the C heap, which is now the caller's to destroy,
     /// with `Heap::from_raw` for one.
+    ///
+    /// On engine v2 mimalloc deletes it when the thread ends.
     #[must_use]
     pub fn into_raw(self) -> *mut sys::mi_heap_t {
         #[cfg(mimalloc_v3)]
         LIVE.fetch_sub(1, Ordering::Relaxed);
-        ManuallyDrop::new(self).raw.as_ptr()
+        let raw = ManuallyDrop::new(self).raw.as_ptr();
+        // SAFETY: owned until now.
+        unsafe { keep::give_up(raw) };
+        raw
     }
 
     /// Takes ownership of a C heap.
@@ -411,14 +418,17 @@ impl Heap {
     /// - Its blocks are not used after the returned value is dropped or reset.
     /// - It is not, and will not be, any thread's default heap when that
     ///   happens.
-    /// - On engine v2 it belongs to the current thread, and the returned value
-    ///   is dropped before mimalloc's part of the thread ends. It holds no block
-    ///   of an ended thread: those get into heaps that this crate did not make
+    /// - On engine v2 it belongs to the current thread; with a library of v2 that
+    ///   is not compiled from the pinned source, the returned value is dropped
+    ///   before mimalloc's part of the thread ends. It holds no block of an ended
+    ///   thread: those get into heaps that this crate did not make
     ///   unless `Option::MaxSegmentReclaim` is 0.
     #[must_use]
     pub unsafe fn from_raw(raw: NonNull<sys::mi_heap_t>) -> Self {
         #[cfg(mimalloc_v3)]
         LIVE.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: live, as the caller promises; `Drop` and `into_raw` undo it.
+        unsafe { keep::keep(raw.as_ptr()) };
         // INVARIANT: live and owned, as the caller promises.
         Self {
             raw,
@@ -448,7 +458,7 @@ impl Heap {
         let _guard = lock::destroying();
         // SAFETY: the heap was owned and is used no more; the caller keeps
         // foreign frees away, the guard walks over all heaps.
-        unsafe { sys::mi_heap_delete(raw) };
+        unsafe { keep::end(raw, sys::mi_heap_delete) };
         #[cfg(mimalloc_v3)]
         LIVE.fetch_sub(1, Ordering::Relaxed);
     }
@@ -464,7 +474,9 @@ impl Heap {
     /// # Safety
     ///
     /// - The guard is dropped, not forgotten, on this thread, and guards of
-    ///   several heaps in the reverse order of their making.
+    ///   several heaps in the reverse order of their making. It is dropped before
+    ///   mimalloc's part of the thread ends, so not by the destructor of a pthread
+    ///   key.
     /// - Nothing allocated meanwhile on this thread by plain allocation is used
     ///   or freed after the heap is gone.
     /// - On engine v2 this thread meanwhile frees no block of a thread that has
@@ -481,12 +493,14 @@ impl Heap {
             unsafe { sys::mi_theap_set_default(theap) }
         };
         #[cfg(mimalloc_v2)]
-        // SAFETY: the heap is live and this thread's.
-        let before = unsafe { sys::mi_heap_set_default(self.as_raw()) };
-        DefaultGuard {
-            before,
-            heap: core::marker::PhantomData,
-        }
+        // SAFETY: the heap is live or dead.
+        let before = if unsafe { keep::is_alive(self.as_raw()) } {
+            // SAFETY: the heap is live and this thread's.
+            unsafe { sys::mi_heap_set_default(self.as_raw()) }
+        } else {
+            core::ptr::null_mut()
+        };
+        DefaultGuard { before, heap: self }
     }
 }
 
@@ -509,12 +523,16 @@ fn counted(
         core::ptr::null_mut()
     };
     match NonNull::new(made) {
-        // INVARIANT: just made, and nobody else knows it.
-        Some(raw) => Ok(Heap {
-            raw,
-            arena,
-            id: HeapId::next(),
-        }),
+        Some(raw) => {
+            // SAFETY: just made; `Drop` and `into_raw` undo it.
+            unsafe { keep::keep(raw.as_ptr()) };
+            // INVARIANT: just made, and nobody else knows it.
+            Ok(Heap {
+                raw,
+                arena,
+                id: HeapId::next(),
+            })
+        }
         None => {
             #[cfg(mimalloc_v3)]
             LIVE.fetch_sub(1, Ordering::Relaxed);
@@ -531,14 +549,14 @@ impl Drop for Heap {
         // is inside, and no block of it is used again. The guard keeps walks
         // over all heaps away.
         unsafe {
-            sys::mi_heap_destroy(self.as_raw());
+            keep::end(self.as_raw(), sys::mi_heap_destroy);
         }
         // In versions this old nothing keeps live blocks of ended threads out of
         // a heap (see `option::keep_segments_apart`): they must stay.
         #[cfg(not(any(mimalloc_v3, mimalloc_has_heap_new_ex)))]
         // SAFETY: as above; it is this thread's.
         unsafe {
-            sys::mi_heap_delete(self.as_raw());
+            keep::end(self.as_raw(), sys::mi_heap_delete);
         }
         #[cfg(mimalloc_v3)]
         LIVE.fetch_sub(1, Ordering::Relaxed);

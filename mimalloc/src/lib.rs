@@ -62,7 +62,7 @@ pub use crate::startup::{GiB, KiB, MiB};
 #[cfg(mimalloc_has_stats)]
 pub use crate::stats::{Bin, ChunkKind, StatCount, Stats, StatsError, write_stats_json};
 pub use crate::string::HeapCString;
-pub use crate::visit::{HeapArea, HeapBlock, HeapCapacity};
+pub use crate::visit::{Areas, Blocks, HeapArea, HeapBlock, HeapCapacity};
 
 pub mod docs {
     //! Pages on whole subjects. There is no code in here.

@@ -1,10 +1,13 @@
 //! What mimalloc knows about the process and itself.
 
+use core::ffi::{CStr, c_char, c_void};
 use core::fmt;
 use core::time::Duration;
 
 use mimalloc_sys as ffi;
 
+use crate::hooks;
+use crate::raw::buffer::Buffer;
 use crate::raw::lock;
 
 /// The version of the linked library.
@@ -192,15 +195,77 @@ pub fn reset_stats() {
 /// Prints the statistics of the process as upstream words them, to standard
 /// error or where [`hooks::set_output`](crate::hooks::set_output) says.
 ///
+/// A hook of the program's own gets all of it at once, after no lock is held any
+/// more; and nothing when there is no memory to keep the text until then.
+///
 /// For text of your own there is the `Display` of `Stats`.
 #[doc(alias = "mi_stats_print")]
 #[doc(alias = "mi_stats_print_out")]
 #[doc(alias = "mi_subproc_stats_print_out")]
 pub fn print_stats() {
+    if hooks::is_hooked() {
+        if let Some(text) = stats_text() {
+            hooks::hand_over(text.as_slice());
+        }
+        return;
+    }
     let _walking = lock::walking();
-    // SAFETY: a null function stands for the default output; no heap is
-    // destroyed meanwhile.
+    // SAFETY: a null function stands for the default output, which runs no code
+    // of the program; no heap is destroyed meanwhile.
     unsafe { ffi::mi_stats_print_out(None, core::ptr::null_mut()) };
+}
+
+/// What upstream prints as statistics, as far as it is found in some tries;
+/// `None` when there is no memory for it.
+fn stats_text() -> Option<Buffer<u8>> {
+    /// Numbers grow between two tries.
+    const SLACK: usize = 1024;
+    const TRIES: usize = 4;
+
+    let mut text = Text::default();
+    // The first time only counts.
+    for _ in 0..=TRIES {
+        let argument: *mut Text = &raw mut text;
+        {
+            let _walking = lock::walking();
+            // SAFETY: the function takes this argument, which outlives the call;
+            // no heap is destroyed meanwhile.
+            unsafe { ffi::mi_stats_print_out(Some(append), argument.cast()) };
+        }
+        if text.len == text.kept.len() {
+            break;
+        }
+        text = Text {
+            kept: Buffer::with_capacity(text.len.checked_add(SLACK)?)?,
+            len: 0,
+        };
+    }
+    Some(text.kept)
+}
+
+/// Text of which as much is kept as there is room for.
+#[derive(Default)]
+struct Text {
+    kept: Buffer<u8>,
+    len: usize,
+}
+
+/// What mimalloc calls with each piece of the statistics.
+///
+/// # Safety
+///
+/// `text` is null or a C string, `to` points to a `Text` that nothing else
+/// refers to.
+unsafe extern "C" fn append(text: *const c_char, to: *mut c_void) {
+    if text.is_null() {
+        return;
+    }
+    // SAFETY: a C string, which lives during the call.
+    let text = unsafe { CStr::from_ptr(text) }.to_bytes();
+    // SAFETY: by this function's contract.
+    let to = unsafe { &mut *to.cast::<Text>() };
+    to.len += text.len();
+    text.iter().all(|&byte| to.kept.push_within(byte));
 }
 
 /// Tells mimalloc that the calling thread belongs to a thread pool: it then

@@ -1,11 +1,20 @@
-//! Walks over what is in a heap.
+//! What is in a heap.
+//!
+//! mimalloc walks over a heap with a lock of the heap held, and calls a function
+//! for each thing that it finds. No code of the program may run there: it could
+//! wait for a thread that waits for that lock. So what is found is copied, and
+//! the program looks at the copy.
 
 use core::ffi::c_void;
-use core::ops::ControlFlow;
+use core::fmt;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
 
 use mimalloc_sys as sys;
 
+use crate::error::HeapError;
 use crate::heap::Heap;
+use crate::raw::buffer::Buffer;
 
 /// A run of equally sized blocks of a heap: a mimalloc page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,85 +63,131 @@ pub struct HeapCapacity {
     pub blocks: usize,
 }
 
+/// The areas of a heap, by [`Heap::areas`].
+pub struct Areas<'heap> {
+    areas: Buffer<Found>,
+    next: usize,
+    heap: PhantomData<&'heap Heap>,
+}
+
+/// The blocks of a heap that are in use, each with its area, by
+/// [`Heap::blocks`].
+pub struct Blocks<'heap> {
+    areas: Buffer<Found>,
+    addresses: Buffer<usize>,
+    /// The area of the next block, unless that has no more.
+    area: usize,
+    /// How many of that area's blocks were returned.
+    of_area: usize,
+    next: usize,
+    heap: PhantomData<&'heap Heap>,
+}
+
+/// An area, and how many blocks were found in it.
+#[derive(Clone, Copy)]
+struct Found {
+    area: HeapArea,
+    blocks: usize,
+}
+
 impl Heap {
-    /// Visits each area of the heap, those of all threads, until `visit` breaks.
+    /// Returns the areas of the heap, those of all threads, as they are now.
     ///
     /// `&mut self` proves that nobody allocates in the heap or frees meanwhile,
     /// on this thread or another; collections that borrow the heap must be gone.
-    ///
-    /// `visit` may allocate elsewhere, and panic. On engine v3 mimalloc holds a
-    /// lock of the heap during the walk, so `visit` must not wait for a thread
-    /// that has used this heap to end, and should leave creating and dropping
-    /// heaps for later.
+    /// The areas are copied first, so that the program may do anything while it
+    /// looks at them. The copy is in the default heap.
     ///
     /// With a system library of 2.1.7 or before there may be blocks among them
     /// that ended threads left; see [`Heap`].
     ///
     /// Calls `mi_heap_visit_blocks`.
     ///
+    /// # Errors
+    ///
+    /// [`HeapError::OutOfMemory`] when there is no memory for the copy.
+    ///
     /// ```
-    /// use std::ops::ControlFlow;
     /// use mimalloc::Heap;
     ///
     /// let mut heap = Heap::new()?;
     /// heap.alloc([0_u8; 600])?;
-    /// let mut found = 0;
-    /// let all: ControlFlow<()> = heap.visit_areas(|area| {
-    ///     found += area.used;
-    ///     ControlFlow::Continue(())
-    /// });
-    /// assert!(all.is_continue());
-    /// assert_eq!(found, 1);
+    /// let used: usize = heap.areas()?.map(|area| area.used).sum();
+    /// assert_eq!(used, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "mi_heap_visit_blocks")]
-    pub fn visit_areas<B>(
-        &mut self,
-        mut visit: impl FnMut(&HeapArea) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
+    pub fn areas(&mut self) -> Result<Areas<'_>, HeapError> {
         // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
-        unsafe { self.walk(false, |area, _| visit(area)) }
+        let (areas, _) = unsafe { self.copied(false) }?;
+        Ok(Areas {
+            areas,
+            next: 0,
+            heap: PhantomData,
+        })
     }
 
-    /// Visits each block in use, area by area, until `visit` breaks.
+    /// Returns each block in use, area by area, as they are now.
     ///
     /// The order is that of the areas in mimalloc's tables, not that of
-    /// allocation. For the rest see [`visit_areas`](Self::visit_areas).
+    /// allocation. The copy takes a word for each block. For the rest see
+    /// [`areas`](Self::areas).
     ///
     /// Calls `mi_heap_visit_blocks`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`areas`](Self::areas).
+    ///
+    /// ```
+    /// use mimalloc::Heap;
+    ///
+    /// let mut heap = Heap::new()?;
+    /// let address = core::ptr::from_ref(heap.alloc([0_u8; 600])?).addr();
+    /// for (area, block) in heap.blocks()? {
+    ///     assert!(block.address <= address && address < block.address + block.size);
+    ///     assert_eq!(block.size, area.block_size);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "mi_heap_visit_blocks")]
-    pub fn visit_blocks<B>(
-        &mut self,
-        visit: impl FnMut(&HeapArea, HeapBlock) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
+    pub fn blocks(&mut self) -> Result<Blocks<'_>, HeapError> {
         // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
-        unsafe { self.visit_blocks_shared(visit) }
+        unsafe { self.blocks_shared() }
     }
 
-    /// As [`visit_blocks`](Self::visit_blocks), with collections still in the
-    /// heap.
+    /// As [`blocks`](Self::blocks), with collections still in the heap.
+    ///
+    /// The copy is among the blocks of the default heap.
+    ///
+    /// # Errors
+    ///
+    /// As for [`areas`](Self::areas), and when others keep changing the heap.
     ///
     /// # Safety
     ///
-    /// - Until it returns, no thread allocates in this heap, or frees or resizes
-    ///   a block of it; nor does `visit`.
-    pub unsafe fn visit_blocks_shared<B>(
-        &self,
-        mut visit: impl FnMut(&HeapArea, HeapBlock) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        let visit = |area: &HeapArea, block| match block {
-            Some(block) => visit(area, block),
-            None => ControlFlow::Continue(()),
-        };
+    /// - Until the function returns, no thread allocates in this heap, or frees
+    ///   or resizes a block of it.
+    #[doc(alias = "mi_heap_visit_blocks")]
+    pub unsafe fn blocks_shared(&self) -> Result<Blocks<'_>, HeapError> {
         // SAFETY: as promised by the caller.
-        unsafe { self.walk(true, visit) }
+        let (areas, addresses) = unsafe { self.copied(true) }?;
+        Ok(Blocks {
+            areas,
+            addresses,
+            area: 0,
+            of_area: 0,
+            next: 0,
+            heap: PhantomData,
+        })
     }
 
-    /// What the heap holds in all. Exact, but for what mimalloc needs for its
-    /// own tables.
+    /// Returns what the heap holds in all. Exact, but for what mimalloc needs
+    /// for its own tables.
     ///
     /// Takes time in proportion to the heap's areas, of which there is one for
-    /// every 64 KiB at least (engine v3). Calls `mi_heap_visit_blocks`.
+    /// every 64 KiB at least (engine v3), and no memory. Calls
+    /// `mi_heap_visit_blocks`.
     ///
     /// ```
     /// use allocator_api2::vec::Vec;
@@ -148,139 +203,204 @@ impl Heap {
     /// # Ok::<(), mimalloc::HeapError>(())
     /// ```
     #[must_use]
+    #[doc(alias = "mi_heap_visit_blocks")]
     pub fn capacity(&mut self) -> HeapCapacity {
         let mut sum = HeapCapacity::default();
-        let _: ControlFlow<()> = self.visit_areas(|area| {
-            sum.reserved += area.reserved;
-            sum.committed += area.committed;
-            sum.used += area.used * area.full_block_size;
-            sum.blocks += area.used;
-            ControlFlow::Continue(())
-        });
+        // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
+        unsafe { self.walk(false, &mut sum) };
         sum
     }
 
-    /// Visits areas, `None` standing for the area itself, and their blocks.
+    /// Copies the areas, and the addresses of the blocks if asked for.
     ///
     /// # Safety
     ///
-    /// As for [`visit_blocks_shared`](Self::visit_blocks_shared).
-    unsafe fn walk<B>(
-        &self,
-        blocks: bool,
-        visit: impl FnMut(&HeapArea, Option<HeapBlock>) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        let mut walk = Walk::new(visit);
-        let visitor = visitor(&walk);
-        // SAFETY: the heap is live and used by nobody else; `walk` is the
-        // visitor's argument and outlives the call.
+    /// As for [`blocks_shared`](Self::blocks_shared).
+    unsafe fn copied(&self, blocks: bool) -> Result<(Buffer<Found>, Buffer<usize>), HeapError> {
+        /// Nothing but a caller that breaks its promise makes a heap grow
+        /// between two walks. A heap may shrink: threads that end free pages
+        /// without blocks.
+        const WALKS: usize = 4;
+
+        let mut copy = Snapshot::default();
+        // The first walk only counts.
+        for _ in 0..=WALKS {
+            // SAFETY: as promised by the caller.
+            unsafe { self.walk(blocks, &mut copy) };
+            if copy.is_complete() {
+                return Ok((copy.areas, copy.addresses));
+            }
+            copy = copy.larger().ok_or(HeapError::OutOfMemory)?;
+        }
+        Err(HeapError::OutOfMemory)
+    }
+
+    /// Has mimalloc find areas and, if asked for, blocks.
+    ///
+    /// # Safety
+    ///
+    /// As for [`blocks_shared`](Self::blocks_shared).
+    unsafe fn walk<F: Finder>(&self, blocks: bool, finder: &mut F) {
+        let finder: *mut F = finder;
+        // SAFETY: the heap is live and used by nobody else; the visitor's
+        // argument is of its type and outlives the call.
         unsafe {
-            sys::mi_heap_visit_blocks(self.as_raw(), blocks, visitor, (&raw mut walk).cast());
+            sys::mi_heap_visit_blocks(self.as_raw(), blocks, Some(found::<F>), finder.cast());
         }
-        walk.end()
     }
 }
 
-/// A walk under way, behind the C argument.
-struct Walk<F, B> {
-    visit: F,
-    broken: Option<B>,
-    #[cfg(feature = "std")]
-    panic: Option<std::boxed::Box<dyn core::any::Any + Send>>,
+/// What hears of areas and blocks, with a lock of the heap held: it does not
+/// allocate, wait, or panic.
+trait Finder {
+    fn area(&mut self, area: HeapArea);
+    fn block(&mut self, address: usize);
 }
 
-impl<F, B> Walk<F, B>
-where
-    F: FnMut(&HeapArea, Option<HeapBlock>) -> ControlFlow<B>,
-{
-    fn new(visit: F) -> Self {
-        Self {
-            visit,
-            broken: None,
-            #[cfg(feature = "std")]
-            panic: None,
-        }
+impl Finder for HeapCapacity {
+    fn area(&mut self, area: HeapArea) {
+        self.reserved += area.reserved;
+        self.committed += area.committed;
+        self.used += area.used * area.full_block_size;
+        self.blocks += area.used;
     }
 
-    /// Whether to go on. Never unwinds with `std`: the C frames below hold a
-    /// lock. Without it, unwinding ends the process at the C boundary.
-    fn step(&mut self, area: &HeapArea, block: Option<HeapBlock>) -> bool {
-        #[cfg(feature = "std")]
-        {
-            let visit = core::panic::AssertUnwindSafe(|| (self.visit)(area, block));
-            match std::panic::catch_unwind(visit) {
-                Ok(ControlFlow::Continue(())) => true,
-                Ok(ControlFlow::Break(value)) => {
-                    self.broken = Some(value);
-                    false
-                }
-                Err(panic) => {
-                    self.panic = Some(panic);
-                    false
-                }
+    fn block(&mut self, _: usize) {}
+}
+
+/// What was found, as far as there was room.
+#[derive(Default)]
+struct Snapshot {
+    areas: Buffer<Found>,
+    addresses: Buffer<usize>,
+    area_count: usize,
+    block_count: usize,
+}
+
+impl Snapshot {
+    fn is_complete(&self) -> bool {
+        self.areas.len() == self.area_count && self.addresses.len() == self.block_count
+    }
+
+    /// An empty one with room for all that was found here.
+    fn larger(&self) -> Option<Self> {
+        Some(Self {
+            areas: Buffer::with_capacity(self.area_count)?,
+            addresses: Buffer::with_capacity(self.block_count)?,
+            ..Self::default()
+        })
+    }
+}
+
+impl Finder for Snapshot {
+    fn area(&mut self, area: HeapArea) {
+        self.area_count += 1;
+        self.areas.push_within(Found { area, blocks: 0 });
+    }
+
+    fn block(&mut self, address: usize) {
+        self.block_count += 1;
+        if self.addresses.push_within(address) {
+            if let Some(found) = self.areas.last_mut() {
+                found.blocks += 1;
             }
         }
-        #[cfg(not(feature = "std"))]
-        match (self.visit)(area, block) {
-            ControlFlow::Continue(()) => true,
-            ControlFlow::Break(value) => {
-                self.broken = Some(value);
-                false
-            }
-        }
-    }
-
-    fn end(self) -> ControlFlow<B> {
-        #[cfg(feature = "std")]
-        if let Some(panic) = self.panic {
-            std::panic::resume_unwind(panic);
-        }
-        match self.broken {
-            Some(value) => ControlFlow::Break(value),
-            None => ControlFlow::Continue(()),
-        }
     }
 }
 
-/// The C visitor for walks of this type.
-fn visitor<F, B>(_: &Walk<F, B>) -> sys::mi_block_visit_fun
-where
-    F: FnMut(&HeapArea, Option<HeapBlock>) -> ControlFlow<B>,
-{
-    Some(visit::<F, B>)
-}
-
+/// What mimalloc calls: with no block for an area, then for each of its blocks.
+///
 /// # Safety
 ///
-/// `walk` points to a `Walk<F, B>` that nothing else refers to, `area` is null
-/// or valid for reads.
-unsafe extern "C" fn visit<F, B>(
+/// `finder` points to an `F` that nothing else refers to, `area` is null or
+/// valid for reads.
+unsafe extern "C" fn found<F: Finder>(
     _heap: *const sys::mi_heap_t,
     area: *const sys::mi_heap_area_t,
     block: *mut c_void,
-    block_size: usize,
-    walk: *mut c_void,
-) -> bool
-where
-    F: FnMut(&HeapArea, Option<HeapBlock>) -> ControlFlow<B>,
-{
+    _block_size: usize,
+    finder: *mut c_void,
+) -> bool {
     // SAFETY: by this function's contract.
-    let walk = unsafe { &mut *walk.cast::<Walk<F, B>>() };
-    // SAFETY: by this function's contract.
-    let Some(area) = (unsafe { area.as_ref() }) else {
+    let finder = unsafe { &mut *finder.cast::<F>() };
+    if !block.is_null() {
+        finder.block(block.addr());
         return true;
-    };
-    let area = HeapArea {
-        address: area.blocks.addr(),
-        reserved: area.reserved,
-        committed: area.committed,
-        used: area.used,
-        block_size: area.block_size,
-        full_block_size: area.full_block_size,
-    };
-    let block = (!block.is_null()).then(|| HeapBlock {
-        address: block.addr(),
-        size: block_size,
-    });
-    walk.step(&area, block)
+    }
+    // SAFETY: by this function's contract.
+    if let Some(area) = unsafe { area.as_ref() } {
+        finder.area(HeapArea {
+            address: area.blocks.addr(),
+            reserved: area.reserved,
+            committed: area.committed,
+            used: area.used,
+            block_size: area.block_size,
+            full_block_size: area.full_block_size,
+        });
+    }
+    true
+}
+
+impl Iterator for Areas<'_> {
+    type Item = HeapArea;
+
+    fn next(&mut self) -> Option<HeapArea> {
+        let found = self.areas.as_slice().get(self.next)?;
+        self.next += 1;
+        Some(found.area)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.areas.len() - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Areas<'_> {}
+impl FusedIterator for Areas<'_> {}
+
+impl Iterator for Blocks<'_> {
+    type Item = (HeapArea, HeapBlock);
+
+    fn next(&mut self) -> Option<(HeapArea, HeapBlock)> {
+        let &address = self.addresses.as_slice().get(self.next)?;
+        let found = loop {
+            let found = self.areas.as_slice().get(self.area)?;
+            if self.of_area < found.blocks {
+                break found;
+            }
+            self.area += 1;
+            self.of_area = 0;
+        };
+        self.next += 1;
+        self.of_area += 1;
+        // Blocks of an area are all alike.
+        let size = found.area.block_size;
+        Some((found.area, HeapBlock { address, size }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.addresses.len() - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Blocks<'_> {}
+impl FusedIterator for Blocks<'_> {}
+
+impl fmt::Debug for Areas<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = self.areas.as_slice().iter().skip(self.next);
+        f.debug_list()
+            .entries(left.map(|found| found.area))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Blocks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocks")
+            .field("left", &self.len())
+            .finish_non_exhaustive()
+    }
 }

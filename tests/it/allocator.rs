@@ -4,6 +4,8 @@ use core::alloc::{GlobalAlloc, Layout};
 
 use mimalloc::{Heap, MiMalloc, SharedHeap};
 use mimalloc_tests::{Api02, Api04, Limits, Model, Subject, Whole};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 /// More seeds, for a long run: `MIMALLOC_TEST_SEEDS=1000`.
 fn seeds() -> impl Iterator<Item = u64> {

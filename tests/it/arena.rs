@@ -10,6 +10,8 @@ use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use mimalloc::{Arena, ArenaError, Heap, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewInArena as _};
 
 const MIB: usize = 1 << 20;
 

@@ -11,9 +11,9 @@ use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
 use mimalloc::hooks::{ErrorCode, ErrorKind, ErrorPolicy, Output};
 use mimalloc::{
-    AllocError, Arena, ArenaError, ArenaOptions, DefaultGuard, Foreign, Heap, HeapArea, HeapBlock,
-    HeapCString, HeapCapacity, HeapError, Local, MiMalloc, OptionError, OptionErrorKind,
-    ProcessInfo, ReadWhen, SharedHeap, Unit, Version,
+    AllocError, Areas, Arena, ArenaError, ArenaOptions, Blocks, DefaultGuard, Foreign, Heap,
+    HeapArea, HeapBlock, HeapCString, HeapCapacity, HeapError, Local, MiMalloc, OptionError,
+    OptionErrorKind, ProcessInfo, ReadWhen, SharedHeap, Unit, Version,
 };
 
 fn debug<T: Debug + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
@@ -49,6 +49,8 @@ fn types_go_where_they_may() {
     every!(error: AllocError, ArenaError, HeapError, OptionError);
     debug::<Heap>();
     debug::<SharedHeap>();
+    debug::<Areas<'static>>();
+    debug::<Blocks<'static>>();
     anywhere::<Vec02<u8, MiMalloc>>();
     anywhere::<Vec04<u8, MiMalloc>>();
 
@@ -57,6 +59,7 @@ fn types_go_where_they_may() {
         every!(anywhere: Heap, SharedHeap);
         every!(anywhere: Vec02<u8, SharedHeap>, Vec04<u8, SharedHeap>, Vec02<u8, Heap>);
         anywhere::<&Heap>();
+        every!(anywhere: Areas<'static>, Blocks<'static>);
         anywhere::<Vec02<u8, &Heap>>();
         anywhere::<HeapCString<&Heap>>();
     }
@@ -94,6 +97,8 @@ mod v2 {
     assert_not!(Heap: Sync);
     assert_not!(SharedHeap: Send);
     assert_not!(SharedHeap: Sync);
+    assert_not!(Areas<'static>: Send);
+    assert_not!(Blocks<'static>: Send);
     assert_not!(HeapCString<&'static Heap>: Send);
     assert_not!(HeapCString<&'static Heap>: Sync);
     assert_not!(Vec02<u8, &'static Heap>: Send);

@@ -2,6 +2,8 @@
 
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use mimalloc::{Heap, MiMalloc, SharedHeap};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 #[test]
 fn hashbrown_sets_and_tables() {

@@ -5,6 +5,8 @@ use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use mimalloc::{Heap, HeapError, SharedHeap, any_heap_contains};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 #[test]
 fn collections_live_in_the_heap() {

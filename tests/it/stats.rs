@@ -2,6 +2,8 @@
 //! Exact numbers are in `process/stats_exact.rs`.
 
 use mimalloc::{StatCount, Stats};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 use serde_json::Value;
 
 /// The fields of `mi_stats_s` in the committed bindings.

@@ -4,6 +4,8 @@ use core::ffi::CStr;
 use std::thread;
 
 use mimalloc::{Heap, HeapCString, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 #[test]
 fn copies_are_equal_and_elsewhere() {

@@ -3,6 +3,8 @@
 use core::cell::Cell;
 
 use mimalloc::{AllocError, Heap};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 #[test]
 fn values_of_all_layouts_find_room() {

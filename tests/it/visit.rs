@@ -1,23 +1,26 @@
 //! Walks over a heap, and what it holds.
 
-use core::ops::{ControlFlow, Range};
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
+use core::ops::Range;
 
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::{Heap, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 /// The blocks of a heap, as address ranges in order.
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 fn blocks(heap: &mut Heap) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let all: ControlFlow<()> = heap.visit_blocks(|area, block| {
+    for (area, block) in heap.blocks().unwrap() {
         assert!(block.size <= area.full_block_size && block.size >= 1);
         let offset = block.address - area.address;
         assert_eq!(offset % area.full_block_size, 0);
         assert!(offset < area.committed && area.committed <= area.reserved);
         found.push(block.address..block.address + block.size);
-        ControlFlow::Continue(())
-    });
-    assert!(all.is_continue());
+    }
     found.sort_by_key(|block| block.start);
     assert!(found.is_sorted_by(|left, right| left.end <= right.start));
     found
@@ -25,6 +28,7 @@ fn blocks(heap: &mut Heap) -> Vec<Range<usize>> {
 
 /// Checks that the heap has one block for each of the addresses. Guarded blocks
 /// start before them.
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 fn assert_blocks(heap: &mut Heap, mut expected: Vec<usize>) {
     expected.sort_unstable();
     let found = blocks(heap);
@@ -82,34 +86,34 @@ fn blocks_of_all_threads_are_seen() {
 }
 
 #[test]
-fn breaking_ends_the_walk_with_a_value() {
+fn a_walk_may_be_left_early() {
     let mut heap = Heap::new().unwrap();
     for n in 0..100_u64 {
         heap.alloc([n; 4]).unwrap();
     }
-    let mut seen = 0;
-    let outcome = heap.visit_blocks(|_, block| {
-        seen += 1;
-        if seen == 10 {
-            ControlFlow::Break(block)
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    assert!(matches!(outcome, ControlFlow::Break(block) if block.size >= 32));
-    assert_eq!(seen, 10);
-    let first = heap.visit_areas(|area| ControlFlow::Break(area.used));
-    assert!(matches!(first, ControlFlow::Break(1..=100)));
+    let mut blocks = heap.blocks().unwrap();
+    assert_eq!(blocks.len(), 100);
+    let tenth = blocks.nth(9).unwrap().1;
+    assert!(tenth.size >= 32);
+    assert_eq!((blocks.len(), blocks.by_ref().count()), (90, 90));
+    assert!(blocks.next().is_none());
+    let first = heap.areas().unwrap().next();
+    assert!(matches!(first, Some(area) if area.used >= 1 && area.used <= 100));
+    let areas = heap.areas().unwrap();
+    assert_eq!(areas.len(), areas.count());
+    assert_eq!(heap.capacity().blocks, 100);
 }
 
-/// A panic gets through, and leaves no lock of the heap behind.
+/// A panic leaves no lock of the heap behind.
 #[test]
-fn a_panic_in_the_visitor_is_passed_on() {
+fn a_panic_in_the_loop_does_no_harm() {
     let mut heap = Heap::new().unwrap();
     heap.alloc(1_u64).unwrap();
     for _ in 0..2 {
         let outcome = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
-            heap.visit_areas(|_| -> ControlFlow<()> { panic!("as planned") })
+            for area in heap.areas().unwrap() {
+                assert!(area.used == 0, "as planned");
+            }
         }));
         let message = *outcome.unwrap_err().downcast::<&str>().unwrap();
         assert_eq!(message, "as planned");
@@ -119,10 +123,10 @@ fn a_panic_in_the_visitor_is_passed_on() {
     heap.alloc(1_u64).unwrap();
 }
 
-/// The visitor may allocate anywhere but in the heap, on threads that never
-/// did before.
+/// The loop may allocate anywhere but in the heap, on threads that never did
+/// before.
 #[test]
-fn the_visitor_may_allocate_elsewhere() {
+fn the_loop_may_allocate_elsewhere() {
     let walk = || {
         let mut heap = Heap::new().unwrap();
         let elsewhere = Heap::new().unwrap();
@@ -132,19 +136,59 @@ fn the_visitor_may_allocate_elsewhere() {
         }
         let mut list = Vec02::new_in(&elsewhere);
         let mut plain = Vec02::new_in(MiMalloc);
-        let all: ControlFlow<()> = heap.visit_blocks(|_, block| {
+        for (_, block) in heap.blocks().unwrap() {
             list.push(block);
             plain.push(block.address);
             fresh.alloc(block.address).unwrap();
             mimalloc::collect(true);
             elsewhere.collect(true);
-            ControlFlow::Continue(())
-        });
-        assert!(all.is_continue());
+        }
         assert_eq!((list.len(), plain.len()), (1_000, 1_000));
     };
     walk();
     std::thread::spawn(walk).join().unwrap();
+}
+
+/// The loop may make and drop heaps, and wait for threads that have used the
+/// heap to end. While mimalloc walks over a heap, either waits for ever.
+#[cfg(mimalloc_v3)]
+#[test]
+fn the_loop_may_drop_heaps_and_wait_for_threads() {
+    use std::sync::mpsc::channel;
+
+    let mut heap = Heap::new().unwrap();
+    let mut others = Vec::new();
+    let mut threads = Vec::new();
+    for _ in 0..4 {
+        let other = Heap::new().unwrap();
+        // These threads live on, with a part of either heap.
+        let heaps = [&heap, &other].map(|heap| core::ptr::from_ref(heap).expose_provenance());
+        let (end, wait) = channel::<()>();
+        let (ready, is_ready) = channel();
+        let thread = std::thread::spawn(move || {
+            for heap in heaps {
+                let heap = core::ptr::with_exposed_provenance::<Heap>(heap);
+                // SAFETY: both stay where they are until this thread is done
+                // with them.
+                unsafe { &*heap }.alloc([7_u64; 9]).unwrap();
+            }
+            ready.send(()).unwrap();
+            let _ = wait.recv();
+        });
+        is_ready.recv().unwrap();
+        others.push(other);
+        threads.push((thread, end));
+    }
+    for (_, block) in heap.blocks().unwrap() {
+        assert!(block.size >= 72);
+        let (thread, end) = threads.pop().unwrap();
+        drop(end);
+        drop(others.pop());
+        thread.join().unwrap();
+        drop(Heap::new().unwrap());
+    }
+    assert!(threads.is_empty() && others.is_empty());
+    assert_eq!(heap.capacity().blocks, 4);
 }
 
 /// With a collection still there, which is why it is unsafe.
@@ -152,13 +196,9 @@ fn the_visitor_may_allocate_elsewhere() {
 fn a_shared_walk_sees_live_collections() {
     let heap = Heap::new().unwrap();
     let list = Vec02::<u64, _>::with_capacity_in(10, &heap);
-    let mut seen = Vec::new();
-    let visit = |_: &_, block: mimalloc::HeapBlock| -> ControlFlow<()> {
-        seen.push(block.address);
-        ControlFlow::Continue(())
-    };
     // SAFETY: nobody uses the heap meanwhile.
-    assert!(unsafe { heap.visit_blocks_shared(visit) }.is_continue());
+    let blocks = unsafe { heap.blocks_shared() }.unwrap();
+    let seen: Vec<_> = blocks.map(|(_, block)| block.address).collect();
     assert_eq!(seen.len(), 1);
     assert!(seen[0] <= list.as_ptr().addr());
 }

@@ -13,6 +13,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mimalloc::{Heap, MiMalloc, SharedHeap};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 /// Everything at once, in one allocator.
 fn collections<A: Allocator + Clone>(allocator: &A) {

@@ -4,6 +4,8 @@
 use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::{Arena, ArenaError, Heap, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewInArena as _};
 
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;

@@ -92,17 +92,19 @@ fn load(library: &Path) {
     // SAFETY: the type that the library gives this function.
     let sum =
         unsafe { core::mem::transmute::<*mut libc::c_void, extern "C" fn(u64) -> u64>(symbol) };
-    let heap = mimalloc::Heap::new().unwrap();
-    let mine = heap.alloc([1_u8; 100]).unwrap();
-    let threads: Vec<_> = (0..4)
-        .map(|_| std::thread::spawn(move || (0..100).map(|n| sum(n)).sum::<u64>()))
-        .collect();
-    for thread in threads {
-        assert_eq!(
-            thread.join().unwrap(),
-            (0..100).map(|n| n * (n + 1) / 2).sum()
-        );
-    }
-    assert_eq!(sum(1_000), 500_500);
-    assert!(mine.iter().all(|byte| *byte == 1));
+    let outcome = mimalloc::Heap::scope(|heap| {
+        let mine = heap.alloc([1_u8; 100]).unwrap();
+        let threads: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(move || (0..100).map(|n| sum(n)).sum::<u64>()))
+            .collect();
+        for thread in threads {
+            assert_eq!(
+                thread.join().unwrap(),
+                (0..100).map(|n| n * (n + 1) / 2).sum()
+            );
+        }
+        assert_eq!(sum(1_000), 500_500);
+        assert!(mine.iter().all(|byte| *byte == 1));
+    });
+    outcome.unwrap();
 }

@@ -11,6 +11,8 @@ use std::thread;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 use mimalloc::{Heap, MiMalloc, SharedHeap, any_heap_contains};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;

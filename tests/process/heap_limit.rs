@@ -6,6 +6,8 @@
 
 use allocator_api2_02::boxed::Box as Box02;
 use mimalloc::{Heap, HeapError, MAX_HEAPS, SharedHeap};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 #[test]
 fn the_count_of_heaps_is_right() {

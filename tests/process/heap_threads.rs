@@ -10,6 +10,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use mimalloc::{Heap, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 use mimalloc_tests::{Api02, Subject};
 
 /// A block and what is in it: its own address.

@@ -11,6 +11,8 @@ use std::thread;
 use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::{Heap, SharedHeap};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 /// More than a thread remembers.
 const HEAPS: usize = 40;

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::thread;
 
 use mimalloc::{Heap, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;

@@ -129,3 +129,39 @@ fn a_hook_sees_each_piece() {
     let slack = if cfg!(mimalloc_other_version) { 10 } else { 0 };
     assert!(BYTES.load(Ordering::Relaxed).abs_diff(text.len()) <= slack);
 }
+
+/// The hook for statistics runs outside of the lock that keeps heaps alive: it
+/// may wait for a heap to end. Under the lock, that waits for ever.
+#[test]
+fn a_hook_may_wait_for_a_heap_to_end() {
+    static CALLED: AtomicUsize = AtomicUsize::new(0);
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    fn wait(_: &[u8]) {
+        CALLED.fetch_add(1, Ordering::SeqCst);
+        while ENDED.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+    }
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    // So that the hook gets none of the text of before.
+    hooks::set_output(Output::Discard);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let heap = mimalloc::Heap::scope(|heap| {
+                heap.alloc(1_u64).unwrap();
+                while CALLED.load(Ordering::SeqCst) == 0 {
+                    std::thread::yield_now();
+                }
+            });
+            heap.unwrap();
+            ENDED.store(1, Ordering::SeqCst);
+        });
+        // SAFETY: the hook only waits for a thread that waits for no other.
+        unsafe { hooks::set_output_hook(wait) };
+        mimalloc::print_stats();
+        hooks::set_output(Output::Stderr);
+    });
+    assert!(CALLED.load(Ordering::SeqCst) >= 1);
+}

@@ -22,6 +22,8 @@ mod linux {
     use allocator_api2_02::boxed::Box as Box02;
     use allocator_api2_02::vec::Vec as Vec02;
     use mimalloc::{Arena, Heap, HeapError, MiMalloc, SharedHeap};
+    #[cfg(not(mimalloc_owned_heaps))]
+    use mimalloc_tests::{NewHeap as _, NewShared as _};
 
     #[global_allocator]
     static GLOBAL: MiMalloc = MiMalloc;

@@ -9,6 +9,8 @@ use std::thread;
 
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::Heap;
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 const READERS: usize = 3;
 const MAKERS: usize = 8;
@@ -112,6 +114,52 @@ fn statistics_are_read_while_heaps_come_and_go() {
             .collect();
         for maker in makers {
             maker.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Threads that read statistics without a pause don't keep heaps from ending.
+/// With a lock that lets them in past those who wait, this never ends.
+#[cfg(not(mimalloc_other_version))]
+#[test]
+fn heaps_end_however_much_is_read() {
+    // So many that a reader spends all of its time with them.
+    let _heaps: Vec<_> = (0..1_000).map(|_| Heap::new().unwrap()).collect();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    mimalloc::Stats::get().unwrap();
+                }
+            });
+        }
+        for round in 0..200 {
+            let mut heap = Heap::new().unwrap();
+            drop(Vec02::<u8, _>::with_capacity_in(1 + round, &heap));
+            heap.reset().unwrap();
+            drop(heap);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Threads that end heaps without a pause don't keep statistics from being
+/// read.
+#[test]
+fn statistics_are_read_however_many_heaps_end() {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    drop(Heap::new().unwrap());
+                }
+            });
+        }
+        for _ in 0..200 {
+            read_everything();
         }
         done.store(true, Ordering::Relaxed);
     });

@@ -336,6 +336,12 @@ fn steps() -> Vec<Step> {
         .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
         .needs(Need::X86Glibc),
         cargo(
+            "static glibc, engine v2",
+            "test -p mimalloc-tests --target x86_64-unknown-linux-gnu --features v2 --test thread_keys --test tls",
+        )
+        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
+        .needs(Need::X86Glibc),
+        cargo(
             "system library, by variable",
             "build -p mimalloc-sys --no-default-features",
         )

@@ -11,7 +11,8 @@ pub struct DefaultGuard<'heap> {
     pub(super) before: *mut sys::mi_theap_t,
     #[cfg(mimalloc_v2)]
     pub(super) before: *mut sys::mi_heap_t,
-    pub(super) heap: core::marker::PhantomData<&'heap Heap>,
+    #[cfg_attr(mimalloc_v3, allow(dead_code, reason = "kept from ending"))]
+    pub(super) heap: &'heap Heap,
 }
 
 impl Drop for DefaultGuard<'_> {
@@ -22,10 +23,12 @@ impl Drop for DefaultGuard<'_> {
         unsafe {
             sys::mi_theap_set_default(self.before);
         }
+        // A heap dies with all others of its thread, and is no default then.
         #[cfg(mimalloc_v2)]
-        // SAFETY: as above.
-        unsafe {
-            sys::mi_heap_set_default(self.before);
+        // SAFETY: the heap is live or dead.
+        if unsafe { crate::raw::keep::is_alive(self.heap.as_raw()) } {
+            // SAFETY: as above; the thread has not ended since.
+            unsafe { sys::mi_heap_set_default(self.before) };
         }
     }
 }

@@ -171,6 +171,9 @@ pub fn set_error_policy(policy: ErrorPolicy) {
 ///   of it: the operation that failed is under way, and an allocation that
 ///   fails again calls the hook again without end. With `MiMalloc` as the
 ///   global allocator nothing may allocate.
+/// - does not wait for another thread that may be using mimalloc, as one does
+///   that allocates while it holds a lock: the other thread may wait for this
+///   one.
 /// - does not touch thread-local storage with a destructor: the thread may be
 ///   about to end.
 ///

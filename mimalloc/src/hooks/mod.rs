@@ -34,3 +34,4 @@ pub use error::{
     ErrorCode, ErrorKind, ErrorPolicy, error_count, last_error, set_error_hook, set_error_policy,
 };
 pub use output::{Output, set_output, set_output_hook, take_output};
+pub(crate) use output::{hand_over, is_hooked};

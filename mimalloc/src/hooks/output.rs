@@ -87,6 +87,9 @@ pub fn take_output(sink: impl FnMut(&[u8])) -> usize {
 /// - does not allocate, reallocate or free with mimalloc, or call anything else
 ///   of it: it may be half-way through a change, or hold a lock that it would
 ///   wait for. With `MiMalloc` as the global allocator nothing may allocate.
+/// - does not wait for another thread that may be using mimalloc, as one does
+///   that allocates while it holds a lock: the other thread may wait for this
+///   one.
 /// - does not touch thread-local storage with a destructor: the thread may be
 ///   about to end.
 ///
@@ -102,6 +105,7 @@ fn change(mode: u8) {
     while CHANGING.swap(true, Ordering::Acquire) {
         hint::spin_loop();
     }
+    let mut is_first = false;
     if mode == STDERR {
         // SAFETY: a null function stands for standard error.
         unsafe { ffi::mi_register_output(None, ptr::null_mut()) };
@@ -114,10 +118,31 @@ fn change(mode: u8) {
         }
         MODE.store(mode, Ordering::Release);
     } else {
-        MODE.store(mode, Ordering::Release);
+        is_first = true;
+        // Registering hands over the text of before, with a lock of mimalloc's
+        // held. A hook gets it afterwards.
+        let at_first = if mode == HOOK { CAPTURE } else { mode };
+        MODE.store(at_first, Ordering::Release);
         register();
+        MODE.store(mode, Ordering::Release);
     }
     CHANGING.store(false, Ordering::Release);
+    if is_first && mode == HOOK {
+        CAPTURED.take(hand_over);
+    }
+}
+
+/// Whether mimalloc's messages go to a hook of the program.
+pub(crate) fn is_hooked() -> bool {
+    MODE.load(Ordering::Acquire) == HOOK
+}
+
+/// Hands text to the hook, if there is one, outside of all of mimalloc's locks.
+pub(crate) fn hand_over(text: &[u8]) {
+    if is_hooked() {
+        // SAFETY: there is a hook.
+        unsafe { call_hook(text.as_ptr(), text.len()) };
+    }
 }
 
 fn register() {
@@ -140,13 +165,21 @@ unsafe extern "C" fn output(text: *const c_char, _argument: *mut c_void) {
     let text = unsafe { CStr::from_ptr(text) }.to_bytes();
     match MODE.load(Ordering::Acquire) {
         CAPTURE => CAPTURED.push(text),
-        HOOK => {
-            let function = FUNCTION.load(Ordering::Acquire);
-            // SAFETY: it was stored from a function of this type before the mode
-            // was.
-            let hook = unsafe { mem::transmute::<*mut (), fn(&[u8])>(function) };
-            hook(text);
-        }
+        // SAFETY: the mode says that there is a hook.
+        HOOK => unsafe { call_hook(text.as_ptr(), text.len()) },
         _ => {}
     }
+}
+
+/// Calls the hook, and aborts on a panic.
+///
+/// # Safety
+///
+/// The mode was seen to be `HOOK`, and `text` has `len` readable bytes.
+unsafe extern "C" fn call_hook(text: *const u8, len: usize) {
+    let function = FUNCTION.load(Ordering::Acquire);
+    // SAFETY: it was stored from a function of this type before the mode was.
+    let hook = unsafe { mem::transmute::<*mut (), fn(&[u8])>(function) };
+    // SAFETY: by this function's contract.
+    hook(unsafe { core::slice::from_raw_parts(text, len) });
 }

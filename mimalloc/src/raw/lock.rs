@@ -6,115 +6,334 @@
 //! several walks may run at once, but never one of each: this is a lock with
 //! two groups, either of which may be inside with any number of members.
 //!
+//! Neither group can starve the other. As soon as a member of the other group
+//! waits, the group inside takes no more members; when its last member leaves,
+//! all that wait from the other group enter together. So a destruction waits for
+//! the walks that are under way, and never for one that began after it.
+//!
+//! A member must not enter again: nothing between entering and leaving may run
+//! the program's own code.
+//!
 //! Engine v2 keeps its statistics in one static and needs none of this.
 
 #[cfg(mimalloc_v3)]
-use core::sync::atomic::{AtomicIsize, Ordering};
-
-/// Above zero: that many walks are under way. Below zero: that many
-/// destructions.
-#[cfg(mimalloc_v3)]
-static INSIDE: AtomicIsize = AtomicIsize::new(0);
-
-/// Membership of one group; leaving the group is dropping it.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Guard {
-    #[cfg(mimalloc_v3)]
-    step: isize,
-}
-
-/// Enters the group of those that destroy heaps.
-#[inline]
-#[cfg(mimalloc_v3)]
-pub(crate) fn destroying() -> Guard {
-    enter(-1)
-}
-
-/// Enters the group of those that destroy heaps.
-#[inline(always)]
+pub(crate) use groups::{destroying, walking};
 #[cfg(mimalloc_v2)]
-pub(crate) fn destroying() -> Guard {
-    Guard {}
-}
+pub(crate) use nothing::{destroying, walking};
 
-/// Enters the group of those that walk all heaps.
-#[inline]
-#[cfg(mimalloc_v3)]
-pub(crate) fn walking() -> Guard {
-    enter(1)
-}
-
-/// Enters the group of those that walk all heaps.
-#[inline(always)]
 #[cfg(mimalloc_v2)]
-pub(crate) fn walking() -> Guard {
-    Guard {}
-}
+mod nothing {
+    /// Stands in for membership.
+    #[derive(Debug)]
+    #[must_use]
+    pub(crate) struct Guard;
 
-#[cfg(mimalloc_v3)]
-fn enter(step: isize) -> Guard {
-    let mut tries = 0_u32;
-    let mut now = INSIDE.load(Ordering::Relaxed);
-    loop {
-        if now.signum() == -step {
-            pause(&mut tries);
-            now = INSIDE.load(Ordering::Relaxed);
-            continue;
-        }
-        match INSIDE.compare_exchange_weak(now, now + step, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => return Guard { step },
-            Err(seen) => now = seen,
-        }
+    /// Enters the group of those that destroy heaps.
+    #[inline(always)]
+    pub(crate) fn destroying() -> Guard {
+        Guard
+    }
+
+    /// Enters the group of those that walk all heaps.
+    #[inline(always)]
+    pub(crate) fn walking() -> Guard {
+        Guard
     }
 }
 
-/// Both groups leave within microseconds to a few milliseconds.
 #[cfg(mimalloc_v3)]
-fn pause(tries: &mut u32) {
-    *tries += 1;
-    if *tries < 64 {
-        core::hint::spin_loop();
-        return;
+mod groups {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Those who may be inside together.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Group {
+        Walks = 0,
+        Destructions = 1,
     }
+
+    /// What a member finds when it comes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Entry {
+        /// It is inside.
+        Inside,
+        /// It is inside once this phase has come.
+        InPhase(usize),
+        /// There are so many that it can't be counted.
+        Full,
+    }
+
+    /// The lock, in one word: whose phase it is, how many are inside, and how
+    /// many of each group wait.
+    ///
+    /// # Invariants
+    ///
+    /// - Only members of the phase's group are inside.
+    /// - Nobody waits while nobody is inside; members of the phase's group wait
+    ///   only while members of the other group do.
+    /// - Members of the other group wait for the next phase, those of the
+    ///   phase's own group for the one after it. The phase that a member waits
+    ///   for does not end before the member has left, so that four numbers of
+    ///   phases are enough to tell them apart.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub(super) struct State(usize);
+
+    /// Bits of each count: three counts and the phase fill a word.
+    const COUNT_BITS: u32 = (usize::BITS - 2) / 3;
+    const COUNT_MAX: usize = (1 << COUNT_BITS) - 1;
+
+    impl State {
+        pub(super) const EMPTY: Self = Self(0);
+
+        /// 0 to 3; even phases are the walks'.
+        pub(super) const fn phase(self) -> usize {
+            self.0 & 3
+        }
+
+        const fn is_phase_of(self, group: Group) -> bool {
+            self.phase() % 2 == group as usize
+        }
+
+        const fn shift(place: u32) -> u32 {
+            2 + place * COUNT_BITS
+        }
+
+        const fn count(self, place: u32) -> usize {
+            self.0 >> Self::shift(place) & COUNT_MAX
+        }
+
+        pub(super) const fn inside(self) -> usize {
+            self.count(0)
+        }
+
+        #[cfg(test)]
+        pub(super) const fn waiting(self, group: Group) -> usize {
+            self.count(1 + group as u32)
+        }
+
+        const fn of(phase: usize, inside: usize, waiting: [usize; 2]) -> Self {
+            Self(
+                (phase % 4)
+                    | (inside << Self::shift(0))
+                    | (waiting[0] << Self::shift(1))
+                    | (waiting[1] << Self::shift(2)),
+            )
+        }
+
+        const fn parts(self) -> (usize, usize, [usize; 2]) {
+            (self.phase(), self.inside(), [self.count(1), self.count(2)])
+        }
+
+        /// With one more member.
+        pub(super) const fn enter(self, group: Group) -> (Self, Entry) {
+            let (phase, inside, mut waiting) = self.parts();
+            let other = 1 - group as usize;
+            if inside == 0 {
+                let phase = if self.is_phase_of(group) {
+                    phase
+                } else {
+                    phase + 1
+                };
+                return (Self::of(phase, 1, waiting), Entry::Inside);
+            }
+            let is_phase = self.is_phase_of(group);
+            if is_phase && waiting[other] == 0 {
+                if inside == COUNT_MAX {
+                    return (self, Entry::Full);
+                }
+                return (Self::of(phase, inside + 1, waiting), Entry::Inside);
+            }
+            if waiting[group as usize] == COUNT_MAX {
+                return (self, Entry::Full);
+            }
+            waiting[group as usize] += 1;
+            let target = (phase + if is_phase { 2 } else { 1 }) % 4;
+            (Self::of(phase, inside, waiting), Entry::InPhase(target))
+        }
+
+        /// With one member less, and those inside whose turn that makes it.
+        pub(super) const fn leave(self) -> Self {
+            let (phase, inside, mut waiting) = self.parts();
+            let other = (phase + 1) % 2;
+            if inside == 1 && waiting[other] > 0 {
+                let inside = waiting[other];
+                waiting[other] = 0;
+                return Self::of(phase + 1, inside, waiting);
+            }
+            Self::of(phase, inside - 1, waiting)
+        }
+    }
+
+    /// The lock.
+    pub(super) struct Groups(AtomicUsize);
+
+    impl Groups {
+        pub(super) const fn new() -> Self {
+            Self(AtomicUsize::new(State::EMPTY.0))
+        }
+
+        pub(super) fn state(&self) -> State {
+            State(self.0.load(Ordering::Acquire))
+        }
+
+        /// Waits for the group's turn, and enters.
+        pub(super) fn enter(&self, group: Group) -> Guard<'_> {
+            let mut pause = Pause::new();
+            loop {
+                let now = self.state();
+                let (next, entry) = now.enter(group);
+                if entry == Entry::Full {
+                    pause.once();
+                } else if self.replace(now, next) {
+                    if let Entry::InPhase(phase) = entry {
+                        // Acquire: what those who left did comes before.
+                        while self.state().phase() != phase {
+                            pause.once();
+                        }
+                    }
+                    return Guard(self);
+                }
+            }
+        }
+
+        fn leave(&self) {
+            loop {
+                let now = self.state();
+                if self.replace(now, now.leave()) {
+                    return;
+                }
+            }
+        }
+
+        fn replace(&self, now: State, next: State) -> bool {
+            // Every change is one of the same chain of read-modify-writes, so
+            // that whoever reads a phase sees all that came before it.
+            (self.0)
+                .compare_exchange_weak(now.0, next.0, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        }
+    }
+
+    /// Membership of one group; leaving the group is dropping it.
+    #[must_use]
+    pub(crate) struct Guard<'a>(&'a Groups);
+
+    impl Drop for Guard<'_> {
+        fn drop(&mut self) {
+            self.0.leave();
+        }
+    }
+
+    /// What to do while waiting: groups leave within microseconds to a few
+    /// milliseconds. No parking, because a waiter may be in the destructor of a
+    /// thread-local, where the standard library may have nothing to park on.
+    struct Pause(u32);
+
+    impl Pause {
+        const fn new() -> Self {
+            Self(0)
+        }
+
+        fn once(&mut self) {
+            self.0 = self.0.saturating_add(1);
+            if self.0 < 64 {
+                core::hint::spin_loop();
+            } else {
+                give_way(self.0 - 64);
+            }
+        }
+    }
+
+    /// Lets another thread run; a sleep, after many times, also one of lower
+    /// priority.
     #[cfg(feature = "std")]
-    std::thread::yield_now();
-    #[cfg(not(feature = "std"))]
-    core::hint::spin_loop();
-}
+    fn give_way(times: u32) {
+        if times < 256 {
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(core::time::Duration::from_micros(100));
+        }
+    }
 
-#[cfg(mimalloc_v3)]
-impl Drop for Guard {
-    fn drop(&mut self) {
-        INSIDE.fetch_sub(self.step, Ordering::Release);
+    /// Lets another thread run.
+    #[cfg(all(not(feature = "std"), unix))]
+    fn give_way(_times: u32) {
+        // POSIX declares it so, and it may be called at any time.
+        unsafe extern "C" {
+            safe fn sched_yield() -> core::ffi::c_int;
+        }
+        let _ = sched_yield();
+    }
+
+    /// Lets another thread run.
+    #[cfg(all(not(feature = "std"), windows))]
+    fn give_way(_times: u32) {
+        #[link(name = "kernel32")]
+        // Windows declares it so, and it may be called at any time.
+        unsafe extern "system" {
+            safe fn Sleep(milliseconds: u32);
+        }
+        Sleep(0);
+    }
+
+    #[cfg(all(not(feature = "std"), not(any(unix, windows))))]
+    fn give_way(_times: u32) {
+        core::hint::spin_loop();
+    }
+
+    static HEAPS: Groups = Groups::new();
+
+    /// Enters the group of those that destroy heaps.
+    #[inline]
+    pub(crate) fn destroying() -> Guard<'static> {
+        HEAPS.enter(Group::Destructions)
+    }
+
+    /// Enters the group of those that walk all heaps.
+    #[inline]
+    pub(crate) fn walking() -> Guard<'static> {
+        HEAPS.enter(Group::Walks)
     }
 }
 
-#[cfg(all(test, mimalloc_v3, feature = "std"))]
+#[cfg(all(test, mimalloc_v3))]
 mod tests {
-    use super::*;
-    use core::sync::atomic::AtomicUsize;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::collections::HashMap;
     use std::thread;
+    use std::vec::Vec;
+
+    use super::groups::{Entry, Group, Groups, State};
+
+    /// Waits until the lock is seen in such a state.
+    fn wait_for(lock: &Groups, is_reached: impl Fn(State) -> bool) {
+        while !is_reached(lock.state()) {
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn groups_exclude_each_other_and_admit_their_own() {
-        let both = (destroying(), destroying());
-        drop(both);
-        let both = (walking(), walking());
-        drop(both);
+        let lock = Groups::new();
+        for group in [Group::Walks, Group::Destructions] {
+            let both = (lock.enter(group), lock.enter(group));
+            assert_eq!(lock.state().inside(), 2);
+            drop(both);
+        }
 
         let walkers = AtomicUsize::new(0);
         let destroyers = AtomicUsize::new(0);
         thread::scope(|scope| {
-            for group in 0..4 {
-                let (walkers, destroyers) = (&walkers, &destroyers);
+            for number in 0..4 {
+                let (walkers, destroyers, lock) = (&walkers, &destroyers, &lock);
                 scope.spawn(move || {
                     for _ in 0..2_000 {
-                        let (mine, other, guard) = if group % 2 == 0 {
-                            (walkers, destroyers, walking())
+                        let (mine, other, group) = if number % 2 == 0 {
+                            (walkers, destroyers, Group::Walks)
                         } else {
-                            (destroyers, walkers, destroying())
+                            (destroyers, walkers, Group::Destructions)
                         };
+                        let guard = lock.enter(group);
                         mine.fetch_add(1, Ordering::SeqCst);
                         assert_eq!(other.load(Ordering::SeqCst), 0);
                         mine.fetch_sub(1, Ordering::SeqCst);
@@ -123,5 +342,169 @@ mod tests {
                 });
             }
         });
+        assert_eq!(lock.state().inside(), 0);
+    }
+
+    /// Walks that come while a destruction waits do not enter before it, and
+    /// the other way round.
+    #[test]
+    fn who_waits_goes_first() {
+        for (first, second) in [
+            (Group::Walks, Group::Destructions),
+            (Group::Destructions, Group::Walks),
+        ] {
+            let lock = Groups::new();
+            let turns = AtomicUsize::new(0);
+            let inside = lock.enter(first);
+            thread::scope(|scope| {
+                let waits = scope.spawn(|| {
+                    let guard = lock.enter(second);
+                    let turn = turns.fetch_add(1, Ordering::SeqCst);
+                    drop(guard);
+                    turn
+                });
+                wait_for(&lock, |state| state.waiting(second) == 1);
+                let late: Vec<_> = (0..3)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            let guard = lock.enter(first);
+                            let turn = turns.fetch_add(1, Ordering::SeqCst);
+                            drop(guard);
+                            turn
+                        })
+                    })
+                    .collect();
+                wait_for(&lock, |state| state.waiting(first) == 3);
+                assert_eq!(turns.load(Ordering::SeqCst), 0);
+                drop(inside);
+                assert_eq!(waits.join().unwrap(), 0);
+                for late in late {
+                    assert!(late.join().unwrap() > 0);
+                }
+            });
+        }
+    }
+
+    /// What one of the model's threads is doing.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+    enum Doing {
+        Outside,
+        /// Waits for the phase; what of the other group came later has overtaken
+        /// it so many times.
+        Waiting(usize, u8),
+        Inside,
+    }
+
+    /// Each order of steps of two walkers and two destroyers, with as many turns
+    /// as there are states to reach.
+    #[test]
+    fn every_order_of_steps_is_fair_and_never_stuck() {
+        const GROUPS: [Group; 4] = [
+            Group::Walks,
+            Group::Walks,
+            Group::Destructions,
+            Group::Destructions,
+        ];
+        type Model = (State, [Doing; 4]);
+
+        /// Those whose phase has come are inside without a step of their own.
+        fn settled((state, mut doing): Model, overtaker: Option<usize>) -> Model {
+            for thread in 0..4 {
+                match doing[thread] {
+                    Doing::Waiting(phase, _) if phase == state.phase() => {
+                        doing[thread] = Doing::Inside;
+                    }
+                    Doing::Waiting(phase, times)
+                        if overtaker.is_some_and(|by| GROUPS[by] != GROUPS[thread]) =>
+                    {
+                        doing[thread] = Doing::Waiting(phase, times + 1);
+                    }
+                    _ => {}
+                }
+            }
+            (state, doing)
+        }
+
+        fn steps((state, doing): Model) -> Vec<Model> {
+            let mut all = Vec::new();
+            for thread in 0..4 {
+                let mut next = doing;
+                match doing[thread] {
+                    Doing::Outside => {
+                        let (state, entry) = state.enter(GROUPS[thread]);
+                        let (now, by) = match entry {
+                            Entry::Inside => (Doing::Inside, Some(thread)),
+                            Entry::InPhase(phase) => (Doing::Waiting(phase, 0), None),
+                            Entry::Full => continue,
+                        };
+                        next[thread] = now;
+                        all.push(settled((state, next), by));
+                    }
+                    Doing::Inside => {
+                        next[thread] = Doing::Outside;
+                        all.push(settled((state.leave(), next), None));
+                    }
+                    Doing::Waiting(..) => {}
+                }
+            }
+            all
+        }
+
+        let start = (State::EMPTY, [Doing::Outside; 4]);
+        let mut seen = HashMap::from([(start, ())]);
+        let mut open = Vec::from([start]);
+        while let Some(model) = open.pop() {
+            let (state, doing) = model;
+            let inside = |group| {
+                let is_in =
+                    |&thread: &usize| GROUPS[thread] == group && doing[thread] == Doing::Inside;
+                (0..4).filter(is_in).count()
+            };
+            let (walks, destructions) = (inside(Group::Walks), inside(Group::Destructions));
+            assert!(walks == 0 || destructions == 0);
+            assert_eq!(walks + destructions, state.inside());
+            for group in [Group::Walks, Group::Destructions] {
+                let waits = |&thread: &usize| {
+                    GROUPS[thread] == group && matches!(doing[thread], Doing::Waiting(..))
+                };
+                assert_eq!((0..4).filter(waits).count(), state.waiting(group));
+            }
+            for doing in doing {
+                // Nobody of the other group walks in past one that waits.
+                assert!(!matches!(doing, Doing::Waiting(_, 1..)));
+            }
+            let next = steps(model);
+            // Somebody is inside, who can leave, or nobody waits.
+            assert!(walks + destructions > 0 || doing == [Doing::Outside; 4]);
+            for model in next {
+                if seen.insert(model, ()).is_none() {
+                    open.push(model);
+                }
+            }
+        }
+        assert!(seen.len() > 50, "{}", seen.len());
+    }
+
+    #[test]
+    fn full_counts_stay_right() {
+        let mut state = State::EMPTY;
+        let mut inside = 0_usize;
+        // As many as a 32-bit word holds, and then some.
+        let most = 1 << ((usize::BITS - 2) / 3).min(12);
+        while inside < most {
+            match state.enter(Group::Walks) {
+                (next, Entry::Inside) => (state, inside) = (next, inside + 1),
+                (next, entry) => {
+                    assert_eq!((next, entry), (state, Entry::Full));
+                    break;
+                }
+            }
+        }
+        assert_eq!(state.inside(), inside);
+        assert_eq!(state.waiting(Group::Walks), 0);
+        for _ in 0..inside {
+            state = state.leave();
+        }
+        assert_eq!(state.inside(), 0);
     }
 }

@@ -2,9 +2,11 @@
 //! mimalloc's functions. Everything above speaks in [`core::alloc::Layout`].
 
 pub(crate) mod alloc;
+pub(crate) mod buffer;
 #[cfg_attr(not(mimalloc_theap_cache), path = "no_cache.rs")]
 pub(crate) mod cache;
 pub(crate) mod container;
+pub(crate) mod keep;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod source;

@@ -1,6 +1,5 @@
 //! What can break memory safety is `unsafe` to call.
 
-use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
 use mimalloc::{Arena, Foreign, Heap, HeapCString, MiMalloc, hooks};
@@ -10,7 +9,7 @@ fn main() {
     let main: *const u8 = core::ptr::null();
     let _ = heap.set_default();
     let _ = heap.contains_ptr(main);
-    let _ = heap.visit_blocks_shared(|_, _| ControlFlow::<()>::Continue(()));
+    let _ = heap.blocks_shared();
     heap.delete_keeping_blocks();
     let _ = Heap::from_raw(NonNull::dangling());
     let _ = MiMalloc.usable_size(main);
