@@ -254,7 +254,7 @@ impl Arena {
     ///
     /// Calls `mi_arena_max_object_size`; changes with the option
     /// `arena_max_object_size`.
-    #[cfg(mimalloc_has_arena_limits)]
+    #[cfg(mimalloc_has_arena_max_object_size)]
     #[must_use]
     #[doc(alias = "mi_arena_max_object_size")]
     pub fn max_object_size() -> usize {

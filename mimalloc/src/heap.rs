@@ -1,5 +1,6 @@
 //! Heaps: memory that is thrown away in one call.
 
+#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 mod default_guard;
 
 use core::fmt;
@@ -10,6 +11,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use mimalloc_sys as sys;
 
+#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 pub use default_guard::DefaultGuard;
 
 use crate::arena::{Arena, MaybeArena};
@@ -376,7 +378,7 @@ impl Heap {
     /// when filling it on allocation and on free.
     ///
     /// Calls `mi_heap_set_debug_fill_preserve`. Engine v3 only.
-    #[cfg(mimalloc_has_numa_affinity)]
+    #[cfg(mimalloc_has_debug_fill_preserve)]
     #[doc(alias = "mi_heap_set_debug_fill_preserve")]
     pub fn set_debug_fill_preserve(&mut self, bytes: usize) {
         // SAFETY: the heap is live; `&mut` keeps others from reading the field.
@@ -469,6 +471,7 @@ impl Heap {
     ///   or freed after the heap is gone.
     /// - On engine v2 this thread meanwhile frees no block of a thread that has
     ///   ended: that may bring others of its kind into this heap.
+    #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
     #[doc(alias = "mi_theap_set_default")]
     #[doc(alias = "mi_heap_set_default")]
     #[must_use = "the heap is the default only until the guard is dropped"]

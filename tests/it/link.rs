@@ -24,7 +24,7 @@ fn every_declared_function_is_there() {
 }
 
 /// The `static inline` functions have no symbol in C; ours must work.
-#[cfg(mimalloc_v3)]
+#[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
 #[test]
 fn inline_functions_work() {
     for size in [0, 1, 8, 1024, 1025, 1 << 20] {
@@ -68,7 +68,7 @@ fn inline_functions_work() {
 }
 
 /// The theap twins, and the two that fill in the header of the statistics.
-#[cfg(mimalloc_v3)]
+#[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
 #[test]
 fn inline_functions_of_theaps_and_statistics_work() {
     // SAFETY: no precondition; the result belongs to this thread.

@@ -49,7 +49,7 @@ pub(crate) fn initialize() -> bool {
 ///
 /// `heap` is live.
 #[inline(always)]
-#[cfg(mimalloc_theap)]
+#[cfg(mimalloc_v3)]
 pub(crate) unsafe fn find(heap: *mut sys::mi_heap_t) -> *mut sys::mi_theap_t {
     if !ready() {
         return core::ptr::null_mut();
