@@ -21,13 +21,32 @@ use crate::raw::thread_part;
 use crate::raw::{lock, source};
 
 /// The most heaps that can be live at once on engine v3, the main heap not
-/// counted. Engine v2 has no limit of its own.
-pub const MAX_HEAPS: usize = 64_512;
+/// counted. Each `Profiler` has a heap, too. Engine v2 has no limit of its own.
+///
+/// mimalloc can have 64,512; a few are left for heaps that this crate doesn't
+/// make, such as that of the profiler that `MIMALLOC_PROFILE` starts.
+pub const MAX_HEAPS: usize = 64_500;
 
-/// Heaps of this crate that are live. Upstream has a limit too, but in builds
-/// with debugging or hardening it aborts there.
+/// Heaps of this crate that are live, those of profilers included. Upstream has
+/// a limit too, but in builds with debugging or hardening it aborts there.
 #[cfg(mimalloc_v3)]
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a heap in, if there may be one more.
+#[cfg(mimalloc_v3)]
+pub(crate) fn count_in() -> Result<(), HeapError> {
+    if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
+        count_out();
+        return Err(HeapError::TooManyHeaps);
+    }
+    Ok(())
+}
+
+/// Takes a heap back out of the count.
+#[cfg(mimalloc_v3)]
+pub(crate) fn count_out() {
+    LIVE.fetch_sub(1, Ordering::Relaxed);
+}
 
 /// An owned mimalloc heap: an allocator whose blocks are all freed at once.
 ///
@@ -326,8 +345,7 @@ impl Heap {
     /// Whether `value` lies in a block of this heap. A value of size zero, such
     /// as an empty slice, lies nowhere.
     ///
-    /// On engine v2 the search takes time in proportion to the heap's pages and
-    /// sees the start of blocks only.
+    /// On engine v2 the search takes time in proportion to the heap's pages.
     ///
     /// Calls `mi_heap_contains`; on engine v2 `mi_heap_check_owned`.
     #[must_use]
@@ -355,10 +373,14 @@ impl Heap {
             sys::mi_heap_contains(self.as_raw(), ptr.cast())
         }
         #[cfg(mimalloc_v2)]
-        // SAFETY: the heap is live and this thread's; only its own pages are
-        // looked at, never the pointer's target.
-        unsafe {
-            sys::mi_heap_check_owned(self.as_raw(), ptr.cast())
+        {
+            // Upstream only looks for whole words' addresses. Pages begin at one,
+            // and their blocks have whole words, so that the word of an address
+            // is in a page exactly if the address is.
+            let ptr = ptr.map_addr(|addr| addr & !(size_of::<usize>() - 1));
+            // SAFETY: the heap is live and this thread's; only its own pages are
+            // looked at, never the pointer's target.
+            unsafe { sys::mi_heap_check_owned(self.as_raw(), ptr.cast()) }
         }
     }
 
@@ -400,7 +422,7 @@ impl Heap {
     #[must_use]
     pub fn into_raw(self) -> *mut sys::mi_heap_t {
         #[cfg(mimalloc_v3)]
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        count_out();
         ManuallyDrop::new(self).raw.as_ptr()
     }
 
@@ -452,7 +474,7 @@ impl Heap {
         // foreign frees away, the guard walks over all heaps.
         unsafe { sys::mi_heap_delete(raw) };
         #[cfg(mimalloc_v3)]
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        count_out();
     }
 
     /// Makes this heap the one that plain allocation of the current thread
@@ -501,10 +523,7 @@ fn counted(
     #[cfg(mimalloc_v2)]
     crate::option::keep_segments_apart();
     #[cfg(mimalloc_v3)]
-    if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
-        LIVE.fetch_sub(1, Ordering::Relaxed);
-        return Err(HeapError::TooManyHeaps);
-    }
+    count_in()?;
     // Part of a heap comes from the main heap.
     let made = if thread_part::ready() {
         make()
@@ -520,7 +539,7 @@ fn counted(
         }),
         None => {
             #[cfg(mimalloc_v3)]
-            LIVE.fetch_sub(1, Ordering::Relaxed);
+            count_out();
             Err(HeapError::OutOfMemory)
         }
     }
@@ -544,7 +563,7 @@ impl Drop for Heap {
             sys::mi_heap_delete(self.as_raw());
         }
         #[cfg(mimalloc_v3)]
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        count_out();
     }
 }
 
