@@ -24,16 +24,6 @@ use Of::{Both, V2, V3};
 const GROUPS: &[(&str, Of, &[&str])] = &[
     ("mimalloc_sized_free", V3, &["mi_free_small_nonnull"]),
     (
-        "mimalloc_has_word_sizes",
-        V3,
-        &[
-            "mi_wmalloc_small",
-            "mi_wzalloc_small",
-            "mi_theap_wmalloc_small",
-            "mi_theap_wzalloc_small",
-        ],
-    ),
-    (
         "mimalloc_has_theap_zalloc_aligned",
         V3,
         &["mi_theap_zalloc_aligned"],
@@ -128,9 +118,17 @@ const GROUPS: &[(&str, Of, &[&str])] = &[
     ),
 ];
 
-/// The group that is only there when the library is compiled into the program:
-/// upstream does not export its functions.
-const HIDDEN: &str = "mimalloc_has_word_sizes";
+/// As [`GROUPS`], for functions that upstream does not export: they are only
+/// there when the library is compiled into the program.
+const HIDDEN: (&str, &[&str]) = (
+    "mimalloc_has_word_sizes",
+    &[
+        "mi_wmalloc_small",
+        "mi_wzalloc_small",
+        "mi_theap_wmalloc_small",
+        "mi_theap_wzalloc_small",
+    ],
+);
 
 fn link_fact(name: &str) -> String {
     // Cargo hands a dependency's `links` metadata over in these variables and
@@ -154,6 +152,7 @@ fn main() {
         "mimalloc_mended",
         "mimalloc_inline_alloc",
         "mimalloc_nightly_compiler",
+        HIDDEN.0,
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
     }
@@ -211,12 +210,15 @@ fn main() {
     if !v2 && link_fact("PROFILE") != "0" {
         set("mimalloc_profile");
     }
+    let has_all = |functions: &[&str]| functions.iter().all(|name| !missing.contains(name));
     let other = if v2 { V3 } else { V2 };
     for (cfg, of, functions) in GROUPS {
-        let has_all = functions.iter().all(|function| !missing.contains(function));
-        if *of != other && has_all && (vendored || *cfg != HIDDEN) {
+        if *of != other && has_all(functions) {
             set(cfg);
         }
+    }
+    if !v2 && vendored && has_all(HIDDEN.1) {
+        set(HIDDEN.0);
     }
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let is_linux = target("OS") == "linux";
