@@ -109,7 +109,7 @@ pub struct Heap {
 }
 
 // SAFETY: engine v3 documents heaps as usable and destroyable on any thread
-// (mimalloc.h 3.6.1, "Heaps: first-class. Can allocate from any thread").
+// (mimalloc.h 3.6.2, "Heaps: first-class. Can allocate from any thread").
 // Destroying takes `&mut` or ownership, so no other thread is inside then.
 #[cfg(mimalloc_v3)]
 unsafe impl Send for Heap {}

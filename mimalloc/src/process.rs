@@ -52,7 +52,7 @@ impl Version {
         self.patch
     }
 
-    /// The number as C has it, such as 30601.
+    /// The number as C has it, such as 30602.
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.raw
@@ -210,7 +210,7 @@ pub fn print_stats() {
 #[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_mended)))]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
-    // On a thread that can't be initialised upstream (3.6.1) writes to a constant.
+    // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
     if crate::raw::thread_part::initialize() {
         // SAFETY: sets a flag of the calling thread, which is initialised.
         unsafe { ffi::mi_thread_set_in_threadpool() };
