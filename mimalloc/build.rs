@@ -18,24 +18,25 @@ use Of::{Both, V2, V3};
 /// cfgs that hold when the linked library is of the engine, and has all the
 /// functions listed.
 ///
-/// A vendored library has everything; an older system library may not, and an
-/// item that needs a missing function must be absent instead of failing to link.
+/// The pinned source has everything; another version may not, and an item that
+/// needs a missing function must be absent. `mimalloc-sys` doesn't declare such a
+/// function, and `cargo xtask ci` compiles against the oldest versions.
 const GROUPS: &[(&str, Of, &[&str])] = &[
-    // v3: the precondition-checked "small" frees and word-sized allocation.
     ("mimalloc_sized_free", V3, &["mi_free_small_nonnull"]),
     (
-        "mimalloc_theap",
+        "mimalloc_has_theap_zalloc_aligned",
         V3,
-        &[
-            "mi_heap_theap",
-            "mi_theap_malloc_small",
-            "mi_theap_zalloc_small",
-        ],
+        &["mi_theap_zalloc_aligned"],
     ),
     (
         "mimalloc_has_theap_realloc_aligned",
         V3,
         &["mi_theap_realloc_aligned"],
+    ),
+    (
+        "mimalloc_has_theap_set_default",
+        V3,
+        &["mi_theap_set_default"],
     ),
     (
         "mimalloc_has_stats",
@@ -60,12 +61,20 @@ const GROUPS: &[(&str, Of, &[&str])] = &[
         V3,
         &["mi_process_info_print"],
     ),
-    ("mimalloc_has_arenas_print", Both, &["mi_arenas_print"]),
     ("mimalloc_has_heap_new_ex", V2, &["mi_heap_new_ex"]),
     (
         "mimalloc_has_heap_zalloc_small",
         Both,
         &["mi_heap_zalloc_small"],
+    ),
+    ("mimalloc_has_collect_reduce", V2, &["mi_collect_reduce"]),
+    (
+        "mimalloc_has_heap_guarded",
+        V2,
+        &[
+            "mi_heap_guarded_set_sample_rate",
+            "mi_heap_guarded_set_size_bound",
+        ],
     ),
     (
         "mimalloc_has_threadpool",
@@ -76,24 +85,50 @@ const GROUPS: &[(&str, Of, &[&str])] = &[
     (
         "mimalloc_has_arena_limits",
         V3,
-        &[
-            "mi_arena_min_size",
-            "mi_arena_min_alignment",
-            "mi_arena_max_object_size",
-        ],
+        &["mi_arena_min_size", "mi_arena_min_alignment"],
+    ),
+    (
+        "mimalloc_has_arena_max_object_size",
+        V3,
+        &["mi_arena_max_object_size"],
     ),
     ("mimalloc_has_arenas_purge", V3, &["mi_arenas_purge"]),
     (
         "mimalloc_has_profiler",
         V3,
-        &["mi_pprof_profiler_new", "mi_profile"],
+        &[
+            "mi_heap_profile",
+            "mi_heap_profile_disable",
+            "mi_pprof_profiler_new",
+            "mi_profile",
+            "mi_profiler_snapshot",
+            "mi_profiler_start",
+            "mi_profiler_stop",
+        ],
     ),
     (
         "mimalloc_has_numa_affinity",
         V3,
         &["mi_heap_set_numa_affinity"],
     ),
+    (
+        "mimalloc_has_debug_fill_preserve",
+        V3,
+        &["mi_heap_set_debug_fill_preserve"],
+    ),
 ];
+
+/// As [`GROUPS`], for functions that upstream does not export: they are only
+/// there when the library is compiled into the program.
+const HIDDEN: (&str, &[&str]) = (
+    "mimalloc_has_word_sizes",
+    &[
+        "mi_wmalloc_small",
+        "mi_wzalloc_small",
+        "mi_theap_wmalloc_small",
+        "mi_theap_wzalloc_small",
+    ],
+);
 
 fn link_fact(name: &str) -> String {
     // Cargo hands a dependency's `links` metadata over in these variables and
@@ -106,7 +141,6 @@ fn main() {
     for cfg in [
         "mimalloc_v2",
         "mimalloc_v3",
-        "mimalloc_vendored",
         "mimalloc_realign",
         "mimalloc_padding",
         "mimalloc_guard_pages",
@@ -119,6 +153,7 @@ fn main() {
         "mimalloc_mended",
         "mimalloc_inline_alloc",
         "mimalloc_nightly_compiler",
+        HIDDEN.0,
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
     }
@@ -127,27 +162,39 @@ fn main() {
     }
 
     let set = |cfg: &str| println!("cargo::rustc-cfg={cfg}");
-    let v2 = link_fact("ENGINE") == "v2";
+    let v2 = match &*link_fact("ENGINE") {
+        "v2" => true,
+        "v3" => false,
+        other => {
+            println!(
+                "cargo::error=this version of mimalloc knows the engines v2 and v3, but \
+                 mimalloc-sys says {other:?}.\ncargo::error=Run `cargo update -p mimalloc -p \
+                 mimalloc-sys`, so that both fit each other."
+            );
+            return;
+        }
+    };
     set(if v2 { "mimalloc_v2" } else { "mimalloc_v3" });
-    if link_fact("VENDORED") == "1" {
-        set("mimalloc_vendored");
+    let vendored = link_fact("VENDORED") == "1";
+    if vendored {
         // Where the C source is, for the example that reads it.
         if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
             println!("cargo::rustc-env=MIMALLOC_SOURCE_DIR={}", source.display());
         }
     }
-    // System libraries of 2.x: 2.0.9 returns some over-aligned blocks misaligned
-    // (sizes of 256 to 1024 bytes that are multiples of the alignment).
-    if v2 && link_fact("VENDORED") != "1" {
+    let missing = link_fact("MISSING");
+    let missing: Vec<&str> = missing.split(',').filter(|name| !name.is_empty()).collect();
+    // Old versions of 2.x: 2.0.9 returns some over-aligned blocks misaligned
+    // (sizes of 256 to 1024 bytes that are multiples of the alignment). A system
+    // library may be another one than its headers.
+    if v2 && !(vendored && missing.is_empty()) {
         set("mimalloc_realign");
     }
     let secure: u32 = link_fact("SECURE").parse().unwrap_or(0);
-    let debug: u32 = link_fact("DEBUG").parse().unwrap_or(0);
     let guarded = link_fact("GUARDED") == "1";
     // Builds in which a block is larger than asked, or may start elsewhere, so
-    // that power-of-two sizes are not naturally aligned (semantics: padding is
-    // implied by the secure levels from 3 on and by any debug level).
-    if link_fact("PADDING") == "1" || secure >= 3 || debug >= 1 || guarded {
+    // that power-of-two sizes are not naturally aligned.
+    if link_fact("PADDING") == "1" || guarded {
         set("mimalloc_padding");
     }
     if guarded {
@@ -157,20 +204,22 @@ fn main() {
     // can't be protected is of no use.
     let guard_pages = secure >= if v2 { 1 } else { 5 };
     // Old versions of v2 refuse such memory for the first segment of a thread.
-    let old = v2 && link_fact("MISSING").contains("mi_heap_new_ex");
+    let old = v2 && missing.contains(&"mi_heap_new_ex");
     if guard_pages || old {
         set("mimalloc_guard_pages");
     }
     if !v2 && link_fact("PROFILE") != "0" {
         set("mimalloc_profile");
     }
-    let missing = link_fact("MISSING");
-    let missing: Vec<&str> = missing.split(',').collect();
+    let has_all = |functions: &[&str]| functions.iter().all(|name| !missing.contains(name));
     let other = if v2 { V3 } else { V2 };
     for (cfg, of, functions) in GROUPS {
-        if *of != other && functions.iter().all(|function| !missing.contains(function)) {
+        if *of != other && has_all(functions) {
             set(cfg);
         }
+    }
+    if !v2 && vendored && has_all(HIDDEN.1) {
+        set(HIDDEN.0);
     }
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     let is_linux = target("OS") == "linux";

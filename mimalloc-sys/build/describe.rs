@@ -6,6 +6,7 @@ use std::fs;
 use crate::env;
 use crate::headers::{Engine, Headers, Version};
 use crate::vendored::Settings;
+use crate::version::Parts;
 
 /// What is linked, apart from what its headers say.
 #[derive(Debug)]
@@ -99,8 +100,18 @@ fn write_bindings(headers: &Headers) -> Result<(), String> {
         .map_err(|e| format!("feature `bindgen`: {e}"))
 }
 
+/// Functions that older versions declare and don't define, and since when they do.
+const UNDEFINED: &[(&str, Engine, Parts)] = &[
+    ("mi_theap_set_default", Engine::V3, (3, 4, 0)),
+    ("mi_uzalloc_small", Engine::V3, (3, 6, 0)),
+    ("mi_uzalloc_small", Engine::V2, (2, 5, 0)),
+];
+
 /// What of the committed bindings is not right for these headers: functions
-/// they lack, and the numbers of their options. Empty for the very version.
+/// that they lack or declare otherwise, and the numbers of their options. Empty for the very version.
+///
+/// The crate then leaves those functions out, so that who calls one hears it from
+/// the compiler and not from the linker.
 fn tell_differences(headers: &Headers) -> Result<(), String> {
     let bindings = bindings(headers.engine)?;
     let bound = version_of(&bindings, headers.engine)?;
@@ -116,11 +127,24 @@ fn tell_differences(headers: &Headers) -> Result<(), String> {
             headers.version
         );
     }
-    let missing: Vec<_> = bindings
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("pub fn ")?.split('(').next())
-        .filter(|function| !headers.declares(function))
+    let is_undefined = |function| {
+        UNDEFINED.iter().any(|&(name, engine, since)| {
+            (name, engine) == (function, headers.engine) && headers.version.parts() < since
+        })
+    };
+    // Upstream changed the parameters of `mi_stats_get` after 2.2 and 3.2.
+    let missing: Vec<_> = functions(&bindings)
+        .filter(|&(function, parameters)| {
+            headers.parameters(function) != Some(parameters) || is_undefined(function)
+        })
+        .map(|(function, _)| function)
         .collect();
+    if !cfg!(feature = "bindgen") {
+        let out = env::cargo_path("OUT_DIR").join("bindings.rs");
+        fs::write(&out, without(&bindings, &missing))
+            .map_err(|e| format!("can't write {}: {e}", out.display()))?;
+        println!("cargo::rustc-cfg=mimalloc_other_version");
+    }
     tell("missing", missing.join(","));
     let options: Vec<_> = headers
         .options()
@@ -129,6 +153,37 @@ fn tell_differences(headers: &Headers) -> Result<(), String> {
         .collect();
     tell("options", options.join(","));
     Ok(())
+}
+
+/// The functions that bindings declare, and how many parameters each has.
+fn functions(bindings: &str) -> impl Iterator<Item = (&str, usize)> {
+    let declarations = bindings.split("    pub fn ").skip(1);
+    declarations.filter_map(|declaration| {
+        let (name, rest) = declaration.split_once('(')?;
+        let (parameters, _) = rest.split_once(')')?;
+        // Types have no parentheses, and `::` no space behind it.
+        Some((name, parameters.matches(": ").count()))
+    })
+}
+
+/// The function whose declaration begins with this line.
+fn name(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("pub fn ")?.split('(').next()
+}
+
+/// Bindings without the declarations of some functions.
+fn without(bindings: &str, missing: &[&str]) -> String {
+    let mut out = String::with_capacity(bindings.len());
+    let mut is_left_out = false;
+    for line in bindings.lines() {
+        is_left_out |= name(line).is_some_and(|name| missing.contains(&name));
+        if !is_left_out {
+            out.push_str(line);
+            out.push('\n');
+        }
+        is_left_out &= !line.ends_with(';');
+    }
+    out
 }
 
 fn tell(key: &str, value: impl core::fmt::Display) {

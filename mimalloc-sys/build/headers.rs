@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::version::{self, Parts};
+
 /// Which line of mimalloc a library is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -20,33 +22,43 @@ impl Engine {
         }
     }
 
-    fn of(major: u32) -> Option<Self> {
-        match major {
-            2 => Some(Self::V2),
-            3 => Some(Self::V3),
-            _ => None,
+    /// The engine that a version is of, if these crates take it.
+    fn of(version: Version) -> Option<Self> {
+        let engine = match version.parts().0 {
+            2 => Self::V2,
+            3 => Self::V3,
+            _ => return None,
+        };
+        (version.parts() >= engine.oldest()).then_some(engine)
+    }
+
+    fn oldest(self) -> Parts {
+        match self {
+            Self::V2 => version::OLDEST_V2,
+            Self::V3 => version::OLDEST_V3,
         }
     }
 }
 
-/// `MI_MALLOC_VERSION`. Up to 2.2 it was written with one digit each for minor
-/// and patch (209 is 2.0.9), later with two (20502 is 2.5.2).
+/// `MI_MALLOC_VERSION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) u32);
 
 impl Version {
     /// Major, minor, patch, whatever the number of digits.
-    pub(crate) fn parts(self) -> (u32, u32, u32) {
-        let base = if self.0 < 10_000 { 10 } else { 100 };
-        (self.0 / (base * base), self.0 / base % base, self.0 % base)
+    pub(crate) fn parts(self) -> Parts {
+        version::parts(self.0)
     }
 }
 
 impl core::fmt::Display for Version {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (major, minor, patch) = self.parts();
-        write!(f, "{major}.{minor}.{patch}")
+        dotted(self.parts()).fmt(f)
     }
+}
+
+fn dotted((major, minor, patch): Parts) -> String {
+    format!("{major}.{minor}.{patch}")
 }
 
 /// The public headers of one mimalloc, without comments.
@@ -80,18 +92,16 @@ impl Headers {
             })
             .map(Version)
             .ok_or_else(|| format!("{} defines no MI_MALLOC_VERSION", main.display()))?;
-        let engine = Engine::of(version.parts().0).ok_or_else(|| {
+        let engine = Engine::of(version).ok_or_else(|| {
             format!(
-                "{} is of mimalloc {version}, but only 2.x (from 2.0.9) and 3.x are supported",
-                main.display()
+                "{} is of mimalloc {version}, but only 2.x from {} on and 3.x from {} on are \
+                 supported.\nTake one of those, or compile the vendored source: without the \
+                 feature `system`, MIMALLOC_SYS_NO_VENDOR and MIMALLOC_SYS_SOURCE_DIR.",
+                main.display(),
+                dotted(Engine::V2.oldest()),
+                dotted(Engine::V3.oldest()),
             )
         })?;
-        if engine == Engine::V2 && version.parts() < (2, 0, 9) {
-            return Err(format!(
-                "{} is of mimalloc {version}, but 2.0.9 is the oldest that is supported",
-                main.display()
-            ));
-        }
         for more in ["mimalloc-stats.h", "mimalloc-profile.h"] {
             if let Ok(more) = fs::read_to_string(dir.join(more)) {
                 text.push('\n');
@@ -109,10 +119,19 @@ impl Headers {
 
     /// Whether a function is declared (or defined inline).
     pub(crate) fn declares(&self, function: &str) -> bool {
-        self.text.match_indices(function).any(|(at, _)| {
+        self.parameters(function).is_some()
+    }
+
+    /// How many parameters a declared function has. Uses of a function, as in
+    /// macros, have as many.
+    pub(crate) fn parameters(&self, function: &str) -> Option<usize> {
+        self.text.match_indices(function).find_map(|(at, _)| {
             let before = self.text[..at].chars().next_back();
             let after = self.text[at + function.len()..].trim_start();
-            !before.is_some_and(is_word) && after.starts_with('(')
+            if before.is_some_and(is_word) {
+                return None;
+            }
+            Some(count(after.strip_prefix('(')?))
         })
     }
 
@@ -145,6 +164,25 @@ impl Headers {
         options.retain(|(name, _)| !name.starts_with('_'));
         options
     }
+}
+
+/// The number of things between here and the closing parenthesis, by commas.
+fn count(list: &str) -> usize {
+    let mut depth = 0;
+    let end = list.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth < 0
+    });
+    let list = list[..end.unwrap_or(list.len())].trim();
+    if list.is_empty() || list == "void" {
+        return 0;
+    }
+    let commas = list.chars().filter(|&c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        // One parenthesis was closed above.
+        c == ',' && depth == -1
+    });
+    commas.count() + 1
 }
 
 fn is_word(c: char) -> bool {

@@ -12,6 +12,8 @@ mod system;
 mod unit;
 mod upstream;
 mod vendored;
+#[path = "../src/version.rs"]
+mod version;
 
 #[cfg(feature = "bindgen")]
 mod bindgen;
@@ -24,7 +26,7 @@ use vendored::Settings;
 
 fn main() -> ExitCode {
     println!(
-        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_keeps_heaps, mimalloc_inline_alloc)"
+        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_keeps_heaps, mimalloc_inline_alloc, mimalloc_other_version)"
     );
     match run() {
         Ok(()) => ExitCode::SUCCESS,

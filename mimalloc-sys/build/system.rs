@@ -227,7 +227,7 @@ fn not_found(probe: &pkg_config::Error, search: &str) -> String {
         other => other.to_string(),
     };
     format!(
-        "no usable system mimalloc (2.0.9 or later 2.x, or 3.x).\npkg-config: {probe}\nC \
+        "no usable system mimalloc (2.x from 2.0.9 on, or 3.x from 3.3.2 on).\npkg-config: {probe}\nC \
          compiler: {search}\n\nInstall it (Debian: apt-get install libmimalloc-dev pkg-config; \
          Fedora: dnf install mimalloc-devel; macOS: brew install mimalloc pkgconf), or name it \
          with MIMALLOC_SYS_LIB_DIR and MIMALLOC_SYS_INCLUDE_DIR, or compile the vendored source: \

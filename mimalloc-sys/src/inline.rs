@@ -1,5 +1,5 @@
 //! Rust twins of the `static inline` functions of the headers, which have no
-//! symbol to link: all 11 of mimalloc 3.6.1. mimalloc 2.x has none.
+//! symbol to link: all 11 of mimalloc 3.6.2. mimalloc 2.x has none.
 //!
 //! They pay off when the size is a constant where they are called.
 

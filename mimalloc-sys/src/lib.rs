@@ -24,11 +24,12 @@
     clippy::missing_safety_doc
 )]
 mod bindings {
-    #[cfg(feature = "bindgen")]
+    // Of another version than the committed ones.
+    #[cfg(any(mimalloc_other_version, feature = "bindgen"))]
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
-    #[cfg(all(mimalloc_v3, not(feature = "bindgen")))]
+    #[cfg(all(mimalloc_v3, not(any(mimalloc_other_version, feature = "bindgen"))))]
     include!("bindings/v3.rs");
-    #[cfg(all(mimalloc_v2, not(feature = "bindgen")))]
+    #[cfg(all(mimalloc_v2, not(any(mimalloc_other_version, feature = "bindgen"))))]
     include!("bindings/v2.rs");
 }
 #[cfg(mimalloc_inline_alloc)]
@@ -36,6 +37,7 @@ mod fast;
 #[cfg(mimalloc_inline)]
 mod inline;
 mod typed;
+pub mod version;
 mod wide;
 
 pub use bindings::*;

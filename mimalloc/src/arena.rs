@@ -109,7 +109,8 @@ impl Arena {
     ///
     /// [`ArenaError::NoPages`] for none, [`ArenaError::NoHugePages`] and
     /// [`ArenaError::TimedOut`] when none could be had,
-    /// [`ArenaError::TableFull`], and [`ArenaError::Pinned`] in builds that
+    /// [`ArenaError::TooLarge`] and [`ArenaError::TableFull`] as for
+    /// [`ArenaOptions::reserve`], and [`ArenaError::Pinned`] in builds that
     /// can't use such pages.
     #[doc(alias = "mi_reserve_huge_os_pages_at_ex")]
     #[doc(alias = "mi_reserve_huge_os_pages_at")]
@@ -254,7 +255,7 @@ impl Arena {
     ///
     /// Calls `mi_arena_max_object_size`; changes with the option
     /// `arena_max_object_size`.
-    #[cfg(mimalloc_has_arena_limits)]
+    #[cfg(mimalloc_has_arena_max_object_size)]
     #[must_use]
     #[doc(alias = "mi_arena_max_object_size")]
     pub fn max_object_size() -> usize {

@@ -1,5 +1,6 @@
 //! Heaps: memory that is thrown away in one call.
 
+#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 mod default_guard;
 
 use core::fmt;
@@ -10,6 +11,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use mimalloc_sys as sys;
 
+#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 pub use default_guard::DefaultGuard;
 
 use crate::arena::{Arena, MaybeArena};
@@ -18,13 +20,32 @@ use crate::raw::cache::HeapId;
 use crate::raw::{keep, lock, source, thread_part};
 
 /// The most heaps that can be live at once on engine v3, the main heap not
-/// counted. Engine v2 has no limit of its own.
-pub const MAX_HEAPS: usize = 64_512;
+/// counted. Each `Profiler` has a heap, too. Engine v2 has no limit of its own.
+///
+/// mimalloc can have 64,512; a few are left for heaps that this crate doesn't
+/// make, such as that of the profiler that `MIMALLOC_PROFILE` starts.
+pub const MAX_HEAPS: usize = 64_500;
 
-/// Heaps of this crate that are live. Upstream has a limit too, but in builds
-/// with debugging or hardening it aborts there.
+/// Heaps of this crate that are live, those of profilers included. Upstream has
+/// a limit too, but in builds with debugging or hardening it aborts there.
 #[cfg(mimalloc_v3)]
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a heap in, if there may be one more.
+#[cfg(mimalloc_v3)]
+pub(crate) fn count_in() -> Result<(), HeapError> {
+    if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
+        count_out();
+        return Err(HeapError::TooManyHeaps);
+    }
+    Ok(())
+}
+
+/// Takes a heap back out of the count.
+#[cfg(mimalloc_v3)]
+pub(crate) fn count_out() {
+    LIVE.fetch_sub(1, Ordering::Relaxed);
+}
 
 /// An owned mimalloc heap: an allocator whose blocks are all freed at once.
 ///
@@ -91,7 +112,7 @@ pub struct Heap {
 }
 
 // SAFETY: engine v3 documents heaps as usable and destroyable on any thread
-// (mimalloc.h 3.6.1, "Heaps: first-class. Can allocate from any thread").
+// (mimalloc.h 3.6.2, "Heaps: first-class. Can allocate from any thread").
 // Destroying takes `&mut` or ownership, so no other thread is inside then.
 #[cfg(mimalloc_v3)]
 unsafe impl Send for Heap {}
@@ -326,8 +347,7 @@ impl Heap {
     /// Whether `value` lies in a block of this heap. A value of size zero, such
     /// as an empty slice, lies nowhere.
     ///
-    /// On engine v2 the search takes time in proportion to the heap's pages and
-    /// sees the start of blocks only.
+    /// On engine v2 the search takes time in proportion to the heap's pages.
     ///
     /// Calls `mi_heap_contains`; on engine v2 `mi_heap_check_owned`.
     #[must_use]
@@ -355,10 +375,14 @@ impl Heap {
             sys::mi_heap_contains(self.as_raw(), ptr.cast())
         }
         #[cfg(mimalloc_v2)]
-        // SAFETY: the heap is live and this thread's; only its own pages are
-        // looked at, never the pointer's target.
-        unsafe {
-            sys::mi_heap_check_owned(self.as_raw(), ptr.cast())
+        {
+            // Upstream only looks for whole words' addresses. Pages begin at one,
+            // and their blocks have whole words, so that the word of an address
+            // is in a page exactly if the address is.
+            let ptr = ptr.map_addr(|addr| addr & !(size_of::<usize>() - 1));
+            // SAFETY: the heap is live and this thread's; only its own pages are
+            // looked at, never the pointer's target.
+            unsafe { sys::mi_heap_check_owned(self.as_raw(), ptr.cast()) }
         }
     }
 
@@ -378,7 +402,7 @@ impl Heap {
     /// when filling it on allocation and on free.
     ///
     /// Calls `mi_heap_set_debug_fill_preserve`. Engine v3 only.
-    #[cfg(mimalloc_has_numa_affinity)]
+    #[cfg(mimalloc_has_debug_fill_preserve)]
     #[doc(alias = "mi_heap_set_debug_fill_preserve")]
     pub fn set_debug_fill_preserve(&mut self, bytes: usize) {
         // SAFETY: the heap is live; `&mut` keeps others from reading the field.
@@ -402,7 +426,7 @@ impl Heap {
     #[must_use]
     pub fn into_raw(self) -> *mut sys::mi_heap_t {
         #[cfg(mimalloc_v3)]
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        count_out();
         let raw = ManuallyDrop::new(self).raw.as_ptr();
         // SAFETY: owned until now.
         unsafe { keep::give_up(raw) };
@@ -460,7 +484,7 @@ impl Heap {
         // foreign frees away, the guard walks over all heaps.
         unsafe { keep::end(raw, sys::mi_heap_delete) };
         #[cfg(mimalloc_v3)]
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        count_out();
     }
 
     /// Makes this heap the one that plain allocation of the current thread
@@ -481,6 +505,7 @@ impl Heap {
     ///   or freed after the heap is gone.
     /// - On engine v2 this thread meanwhile frees no block of a thread that has
     ///   ended: that may bring others of its kind into this heap.
+    #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
     #[doc(alias = "mi_theap_set_default")]
     #[doc(alias = "mi_heap_set_default")]
     #[must_use = "the heap is the default only until the guard is dropped"]
@@ -512,10 +537,7 @@ fn counted(
     #[cfg(mimalloc_v2)]
     crate::option::keep_segments_apart();
     #[cfg(mimalloc_v3)]
-    if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
-        LIVE.fetch_sub(1, Ordering::Relaxed);
-        return Err(HeapError::TooManyHeaps);
-    }
+    count_in()?;
     // Part of a heap comes from the main heap.
     let made = if thread_part::ready() {
         make()
@@ -535,7 +557,7 @@ fn counted(
         }
         None => {
             #[cfg(mimalloc_v3)]
-            LIVE.fetch_sub(1, Ordering::Relaxed);
+            count_out();
             Err(HeapError::OutOfMemory)
         }
     }
@@ -559,7 +581,7 @@ impl Drop for Heap {
             keep::end(self.as_raw(), sys::mi_heap_delete);
         }
         #[cfg(mimalloc_v3)]
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        count_out();
     }
 }
 

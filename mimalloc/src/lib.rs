@@ -20,7 +20,7 @@ mod allocator;
 mod arena;
 mod error;
 mod global;
-#[cfg(all(mimalloc_guarded, mimalloc_vendored))]
+#[cfg(all(mimalloc_guarded, any(mimalloc_v3, mimalloc_has_heap_guarded)))]
 mod guarded;
 mod heap;
 pub mod hooks;
@@ -42,7 +42,9 @@ pub use mimalloc_sys as ffi;
 pub use crate::arena::{Arena, ArenaError, ArenaOptions, Foreign};
 pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
-pub use crate::heap::{DefaultGuard, Heap, MAX_HEAPS};
+#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
+pub use crate::heap::DefaultGuard;
+pub use crate::heap::{Heap, MAX_HEAPS};
 pub use crate::local::Local;
 #[cfg(mimalloc_has_options_print)]
 pub use crate::option::print_options;
@@ -99,7 +101,7 @@ pub fn collect(force: bool) {
 /// As [`collect(true)`](collect), and leaves the current thread at most about
 /// `target` bytes, with 0 for what `Option::TargetSegmentsPerThread` says. What
 /// is over goes to whichever thread needs it. Engine v2 only.
-#[cfg(all(mimalloc_v2, mimalloc_vendored))]
+#[cfg(mimalloc_has_collect_reduce)]
 #[doc(alias = "mi_collect_reduce")]
 pub fn collect_reduce(target: usize) {
     let _collecting = hooks::collecting(true);

@@ -4,9 +4,9 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::heap::Heap;
-#[cfg(not(mimalloc_theap))]
+#[cfg(mimalloc_v2)]
 use crate::raw::source::InHeap as Source;
-#[cfg(mimalloc_theap)]
+#[cfg(mimalloc_v3)]
 use crate::raw::source::InTheap as Source;
 
 /// The fastest way to allocate in a heap: its part for the current thread,
@@ -78,7 +78,7 @@ impl Heap {
     /// Calls `mi_heap_theap` on engine v3, nothing on v2.
     #[inline]
     pub fn with_local<R>(&self, f: impl for<'a> FnOnce(Local<'a>) -> R) -> R {
-        #[cfg(mimalloc_theap)]
+        #[cfg(mimalloc_v3)]
         let source = {
             // SAFETY: the heap is live while `self` is borrowed.
             let theap = unsafe { crate::raw::thread_part::find(self.as_raw()) };
@@ -87,7 +87,7 @@ impl Heap {
             // theap early takes unsafe code.
             unsafe { Source::new(theap) }
         };
-        #[cfg(not(mimalloc_theap))]
+        #[cfg(mimalloc_v2)]
         let source = self.source();
         f(Local {
             source,

@@ -26,14 +26,13 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads `mi_version`'s number: 30601 is 3.6.1; until 2.1.x it was 217 for
-    /// 2.1.7.
+    /// The version that `mi_version` means by `raw`.
     pub(crate) const fn from_raw(raw: u32) -> Self {
-        let (minor_unit, patch_unit) = if raw < 10_000 { (10, 10) } else { (100, 100) };
+        let (major, minor, patch) = ffi::version::parts(raw);
         Self {
-            major: raw / (minor_unit * patch_unit),
-            minor: raw / patch_unit % minor_unit,
-            patch: raw % patch_unit,
+            major,
+            minor,
+            patch,
             raw,
         }
     }
@@ -56,7 +55,7 @@ impl Version {
         self.patch
     }
 
-    /// The number as C has it, such as 30601.
+    /// The number as C has it, such as 30602.
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.raw
@@ -276,7 +275,7 @@ unsafe extern "C" fn append(text: *const c_char, to: *mut c_void) {
 #[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_mended)))]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
-    // On a thread that can't be initialised upstream (3.6.1) writes to a constant.
+    // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
     if crate::raw::thread_part::initialize() {
         // SAFETY: sets a flag of the calling thread, which is initialised.
         unsafe { ffi::mi_thread_set_in_threadpool() };
@@ -308,13 +307,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_of_both_kinds() {
-        let new = Version::from_raw(30601);
-        assert_eq!((new.major(), new.minor(), new.patch()), (3, 6, 1));
-        let old = Version::from_raw(217);
-        assert_eq!((old.major(), old.minor(), old.patch()), (2, 1, 7));
-        let debian = Version::from_raw(209);
-        assert_eq!((debian.major(), debian.minor(), debian.patch()), (2, 0, 9));
-        assert!(old < new);
+    fn versions_are_ordered_by_what_they_mean() {
+        // The third has the smallest number.
+        let versions = [20302, 3208, 316, 30602].map(Version::from_raw);
+        let texts = versions.map(|version| std::format!("{version}"));
+        assert_eq!(texts, ["2.3.2", "3.2.8", "3.1.6", "3.6.2"]);
+        assert!(versions[2] < versions[1] && versions[0] < versions[2]);
+        assert_eq!(versions[1].raw(), 3208);
     }
 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use mimalloc_sys as sys;
 
-use crate::heap::Heap;
+use crate::heap::{self, Heap};
 use crate::raw::lock;
 
 #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
@@ -87,6 +87,9 @@ pub struct ProfilerOptions {
 pub enum ProfilerError {
     /// There is no memory for it.
     OutOfMemory,
+    /// As many heaps as can be are live ([`MAX_HEAPS`](crate::MAX_HEAPS)); a
+    /// profiler has one of its own.
+    TooManyHeaps,
     /// The base of the file names is empty, has a NUL byte, is not Unicode
     /// where it must be, or is longer than [`ProfilerOptions::MAX_BASE_LEN`].
     InvalidBase,
@@ -152,7 +155,8 @@ impl ProfilerOptions {
     ///
     /// # Errors
     ///
-    /// [`ProfilerError::InvalidBase`] or [`ProfilerError::OutOfMemory`].
+    /// [`ProfilerError::InvalidBase`], [`ProfilerError::OutOfMemory`] or
+    /// [`ProfilerError::TooManyHeaps`].
     #[cfg(feature = "std")]
     #[doc(alias = "mi_pprof_profiler_new")]
     pub fn create(self, base: impl AsRef<std::path::Path>) -> Result<Profiler, ProfilerError> {
@@ -183,6 +187,7 @@ impl ProfilerOptions {
         let mut name = [0; Self::MAX_BASE_LEN + 8];
         name[..base.len()].copy_from_slice(base);
         name[base.len()..base.len() + extension.len()].copy_from_slice(extension);
+        heap::count_in().map_err(|_| ProfilerError::TooManyHeaps)?;
         // SAFETY: a C string, as the rest of the array is zero; C copies it.
         let raw = unsafe {
             sys::mi_pprof_profiler_new(
@@ -194,7 +199,10 @@ impl ProfilerOptions {
             )
         };
         // INVARIANT: just made, and nothing of this crate deletes profilers.
-        let raw = NonNull::new(raw).ok_or(ProfilerError::OutOfMemory)?;
+        let Some(raw) = NonNull::new(raw) else {
+            heap::count_out();
+            return Err(ProfilerError::OutOfMemory);
+        };
         #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
         let files = (!self.text).then(|| {
             let base = std::os::unix::ffi::OsStrExt::from_bytes(base);
@@ -328,6 +336,11 @@ impl fmt::Display for ProfilerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfMemory => f.write_str("no memory for a profiler"),
+            Self::TooManyHeaps => write!(
+                f,
+                "a profiler needs a heap, and {} are live; drop some",
+                crate::MAX_HEAPS
+            ),
             Self::InvalidBase => write!(
                 f,
                 "the base of profile names must have 1 to {} bytes and no NUL byte",

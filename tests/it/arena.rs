@@ -75,12 +75,26 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
         Arena::reserve(isize::MAX as usize + 1),
         Err(ArenaError::TooLarge)
     );
-    assert_eq!(
-        Arena::reserve(isize::MAX as usize),
-        Err(ArenaError::OutOfMemory)
-    );
+    let most = if cfg!(all(mimalloc_v3, target_pointer_width = "64")) {
+        ArenaError::TooLarge
+    } else {
+        ArenaError::OutOfMemory
+    };
+    assert_eq!(Arena::reserve(isize::MAX as usize), Err(most));
     #[cfg(target_pointer_width = "64")]
-    assert_eq!(Arena::reserve(1 << 50), Err(ArenaError::OutOfMemory));
+    assert_eq!(Arena::reserve(1 << 50), Err(most));
+    // The system would give that much address space, but engine v3 has not as
+    // many arenas, and would take them all.
+    #[cfg(all(mimalloc_v3, target_pointer_width = "64"))]
+    {
+        assert_eq!(Arena::reserve(1 << 46), Err(ArenaError::TooLarge));
+        let pages = Arena::reserve_huge_at(1 << 16, None, Some(Duration::ZERO), true);
+        assert!(matches!(
+            pages,
+            Err(ArenaError::TooLarge | ArenaError::Pinned)
+        ));
+        assert_eq!(Arena::reserve(32 * MIB).unwrap().capacity(), 32 * MIB);
+    }
 
     for timeout in [None, Some(Duration::ZERO), Some(Duration::from_millis(5))] {
         for exclusive in [false, true] {
@@ -149,6 +163,7 @@ fn limits_are_those_of_the_engine() {
         Err(ArenaError::TooSmall { minimum })
     );
     assert!(Arena::min_alignment().is_power_of_two());
+    #[cfg(not(mimalloc_other_version))]
     assert!(Arena::max_object_size() > MIB);
     // Rounded down, so that a limit is never more than asked for.
     assert_eq!(Arena::reserve(minimum + MIB).unwrap().capacity(), minimum);
@@ -354,6 +369,41 @@ fn memory_of_our_own_becomes_an_arena() {
     assert!(zeroed.iter().all(|&byte| byte == 0));
 }
 
+/// Memory comes as it is, so that mimalloc must clear it where zeroes are asked
+/// for.
+#[test]
+fn blocks_in_used_memory_of_our_own_are_zeroed() {
+    // Aligned as engine v3 wants it, so that little of it is enough.
+    let layout = std::alloc::Layout::from_size_align(64 * MIB, 256 * MIB).unwrap();
+    // SAFETY: the size is not zero.
+    let start = unsafe { std::alloc::alloc(layout) };
+    assert!(!start.is_null());
+    // SAFETY: the block is that long.
+    unsafe { start.write_bytes(0xA5, layout.size()) };
+    // SAFETY: a block that is never freed, with nothing else that refers to it.
+    let memory = unsafe { core::slice::from_raw_parts_mut(start.cast(), layout.size()) };
+    let Some(arena) = from_static(memory) else {
+        return;
+    };
+    let heap = arena.new_heap().unwrap();
+    let mut blocks = 0;
+    let small = core::iter::from_fn(|| Box02::<[u64; 11], _>::try_new_zeroed_in(&heap).ok());
+    for block in small.take(1_000) {
+        // SAFETY: all bytes are zero.
+        assert_eq!(*unsafe { block.assume_init() }, [0; 11]);
+        blocks += 1;
+    }
+    assert_eq!(blocks, 1_000);
+    let mut kept = Vec::new();
+    while let Ok(block) = Box02::<[u8; 300_000], _>::try_new_zeroed_in(&heap) {
+        // SAFETY: all bytes are zero.
+        let block = unsafe { block.assume_init() };
+        assert!(block.iter().all(|&byte| byte == 0), "block {}", kept.len());
+        kept.push(block);
+    }
+    assert!(kept.len() > 20, "only {} blocks", kept.len());
+}
+
 /// The same with memory that mimalloc itself handed out before.
 #[test]
 fn leaked_memory_of_mimalloc_becomes_an_arena() {
@@ -402,7 +452,7 @@ fn too_little_memory_of_our_own_is_an_error() {
     }
 }
 
-#[cfg(mimalloc_v3)]
+#[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
 #[test]
 fn purging_keeps_what_is_in_use() {
     let heap = shared().new_heap().unwrap();

@@ -12,6 +12,16 @@ static GLOBAL: MiMalloc = MiMalloc;
 
 fn main() {
     let mut arenas = Vec::new();
+    // All that is asked for or nothing, also when there are entries for some.
+    #[cfg(all(mimalloc_v3, target_pointer_width = "64", not(mimalloc_other_version)))]
+    {
+        let large = Arena::reserve(40 << 30).unwrap();
+        assert_eq!(large.capacity(), 40 << 30);
+        while mimalloc::Stats::get().unwrap().arena_count < 158 {
+            arenas.push(Arena::reserve(32 << 20).unwrap());
+        }
+        assert_eq!(Arena::reserve(40 << 30), Err(ArenaError::TableFull));
+    }
     let error = loop {
         match Arena::reserve(32 << 20) {
             Ok(arena) => arenas.push(arena),

@@ -13,6 +13,28 @@ use mimalloc_tests::{NewHeap as _, NewShared as _};
 fn the_count_of_heaps_is_right() {
     one_heap_too_many_is_an_error();
     raw_heaps_are_not_counted_twice();
+    #[cfg(all(mimalloc_profile, not(mimalloc_other_version)))]
+    profilers_are_counted();
+}
+
+/// The last, as profilers are never freed. Builds with hardening abort when
+/// mimalloc itself finds too many heaps.
+#[cfg(all(mimalloc_profile, not(mimalloc_other_version)))]
+fn profilers_are_counted() {
+    use mimalloc::{Profiler, ProfilerError};
+
+    let make = || Profiler::options().create_c(c"/tmp/never-written");
+    const PROFILERS: usize = 20;
+    for _ in 0..PROFILERS {
+        make().unwrap();
+    }
+    let heaps: Vec<Heap> = (0..MAX_HEAPS - PROFILERS)
+        .map(|_| Heap::new().unwrap())
+        .collect();
+    assert_eq!(Heap::new().unwrap_err(), HeapError::TooManyHeaps);
+    assert_eq!(make().unwrap_err(), ProfilerError::TooManyHeaps);
+    drop(heaps);
+    make().unwrap();
 }
 
 fn one_heap_too_many_is_an_error() {

@@ -26,7 +26,7 @@ const TARGET: &str = "i686-unknown-linux-gnu";
 /// module is a link to that file, so that the package has it; git makes links
 /// on Windows only where asked to.
 #[cfg_attr(windows, path = "../../mimalloc-sys/build/bindgen.rs")]
-mod options;
+pub(crate) mod options;
 
 pub(crate) use options::{HEADERS, WIDE};
 

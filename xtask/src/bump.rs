@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, ValueExt as _};
 
-use crate::api::Api;
+use crate::api::{Api, Names};
+use crate::bindings::options;
 use crate::diff::Diff;
 use crate::engine::{self, Engine, Origin, Pin, UPSTREAM_GIT};
 use crate::files;
@@ -148,6 +149,7 @@ fn report(engine: Engine, old: &Pin, candidate: &Candidate, fresh: &str) -> Resu
 
 /// Writes everything that states or follows from the version.
 fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result<()> {
+    let tasks = tasks(engine, &files::read(&engine.bindings())?, fresh)?;
     let sums = vendor::materialise(candidate.source.dir(), &engine.tree(), None)?;
     files::write(&engine.sums(), &sums.render())?;
     let new = Pin {
@@ -167,12 +169,19 @@ fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result
     carriers::lock()?;
     let mentions = versions::other_mentions(old.version)?;
     // Only now: a reader that hangs up must not leave the work half done.
-    print_done(engine, old, &new, &changed, &mentions);
+    print_done(engine, old, &new, &changed, &mentions, &tasks);
     Ok(())
 }
 
 /// Says what was done, and what a person has to do.
-fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions: &[String]) {
+fn print_done(
+    engine: Engine,
+    old: &Pin,
+    new: &Pin,
+    changed: &[String],
+    mentions: &[String],
+    tasks: &[String],
+) {
     println!(
         "wrote the tree, its list, the pin, the carrier and {}",
         engine.bindings().display()
@@ -191,6 +200,9 @@ fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions
         "  CHANGELOG.md: \"mimalloc {} → {}\", with a link",
         old.version, new.version
     );
+    for task in tasks {
+        println!("  {task}");
+    }
     let undefined = bindings::undefined(engine).join(", ");
     println!("  left out as undefined upstream: {undefined}; still so?");
     if new.released.is_none() {
@@ -203,6 +215,69 @@ fn print_done(engine: Engine, old: &Pin, new: &Pin, changed: &[String], mentions
         }
     }
     println!("  `cargo test --workspace`, with `--features v2` as well");
+}
+
+/// What a person has to do because of what differs between two bindings.
+fn tasks(engine: Engine, old: &str, fresh: &str) -> Result<Vec<String>> {
+    let (was, now) = (Api::parse(old)?, Api::parse(fresh)?);
+    let added = |was: &Names, now: &Names| -> Vec<String> {
+        let added = now.keys().filter(|name| !was.contains_key(*name));
+        added.cloned().collect()
+    };
+    let name = engine.name();
+    let mut tasks = Vec::new();
+    let options = added(&was.options, &now.options);
+    if !options.is_empty() {
+        tasks.push(format!(
+            "mimalloc/src/option/{name}.rs: a row for {}; read what its values do before you say \
+             `Safe`",
+            options.join(", ")
+        ));
+    }
+    let gone = added(&now.options, &was.options);
+    if !gone.is_empty() {
+        tasks.push(format!(
+            "mimalloc/src/option/{name}.rs: no row for {} any more",
+            gone.join(", ")
+        ));
+    }
+    let functions = added(&was.functions, &now.functions);
+    if !functions.is_empty() {
+        let functions = functions.join(", ");
+        tasks.push(format!(
+            "xtask/src/coverage.toml: account for {functions} (`cargo xtask api` says how)"
+        ));
+        tasks.push(format!(
+            "xtask/src/oldest.rs: add {functions}, and gate what calls them in mimalloc/build.rs"
+        ));
+    }
+    let gone = added(&now.functions, &was.functions);
+    if !gone.is_empty() {
+        let gone = gone.join(", ");
+        tasks.push(format!(
+            "xtask/src/oldest.rs, xtask/src/coverage.toml, mimalloc/build.rs: take {gone} out"
+        ));
+    }
+    let left_out = options::WIDE.len() + bindings::undefined(engine).len();
+    tasks.push(format!(
+        "counts, if they fail: tests/it/link.rs ({} functions are declared), tests/it/abi.rs ({} \
+         options), xtask/src/coverage.rs",
+        now.functions.len() + left_out,
+        now.options.len()
+    ));
+    tasks.push(
+        "read again what is put around upstream's source: mimalloc-sys/build/unit.rs, \
+         mimalloc-sys/src/fast.rs, mimalloc-sys/src/layout.rs"
+            .to_owned(),
+    );
+    for other in Engine::ALL.into_iter().filter(|other| *other != engine) {
+        if !other.tree().is_dir() {
+            tasks.push(format!(
+                "`cargo xtask vendor`: the tree of engine {other} is not here, and tests need both"
+            ));
+        }
+    }
+    Ok(tasks)
 }
 
 /// Splits `<package>@<version>:<path>`.
@@ -224,6 +299,28 @@ fn split_carrier(carrier: &str) -> Result<(&str, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_to_do_is_said() {
+        let old = "pub const mi_option_verbose: mi_option_e = 0;
+                   unsafe extern \"C\" { pub fn mi_old(); pub fn mi_both(); }";
+        let fresh = "pub const mi_option_verbose: mi_option_e = 0;
+                     pub const mi_option_fresh: mi_option_e = 1;
+                     unsafe extern \"C\" { pub fn mi_both(); pub fn mi_fresh(); }";
+        let tasks = tasks(Engine::V3, old, fresh).unwrap().join("\n");
+        for part in [
+            "option/v3.rs: a row for mi_option_fresh;",
+            "coverage.toml: account for mi_fresh",
+            "oldest.rs: add mi_fresh",
+            "take mi_old out",
+            "link.rs (6 functions",
+            "abi.rs (2 options",
+            "build/unit.rs",
+        ] {
+            assert!(tasks.contains(part), "{part:?} is not in\n{tasks}");
+        }
+        assert!(!tasks.contains("mi_both"));
+    }
 
     #[test]
     fn carriers_are_split() {

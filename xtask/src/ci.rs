@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use lexopt::{Arg, ValueExt as _};
 
+use crate::engine::Engine;
 use crate::files;
 
 /// What a step needs on the machine.
@@ -180,6 +181,19 @@ fn cargo(name: &str, line: &str) -> Step {
     }
 }
 
+/// Compiles the safe layer against the oldest version of an engine.
+fn oldest(engine: Engine, make: fn() -> Result<()>) -> Step {
+    let dir = crate::oldest::dir(engine);
+    cargo(
+        &format!("functions of the oldest {engine}"),
+        "check -p mimalloc",
+    )
+    .after(make)
+    .env("MIMALLOC_SYS_NO_VENDOR", "1")
+    .env("MIMALLOC_SYS_LIB_DIR", &dir.to_string_lossy())
+    .env("MIMALLOC_SYS_INCLUDE_DIR", &dir.to_string_lossy())
+}
+
 /// The features that change the engine, each of which must pass on its own.
 /// `valgrind` has a step of its own.
 const ENGINE_FEATURES: &[&str] = &[
@@ -314,6 +328,8 @@ fn steps() -> Vec<Step> {
                 .to_string_lossy(),
         )
         .env("LD_LIBRARY_PATH", &shared_library_dir().to_string_lossy()),
+        oldest(Engine::V3, || crate::oldest::make(Engine::V3)),
+        oldest(Engine::V2, || crate::oldest::make(Engine::V2)),
         cargo(
             "out of memory, hardened",
             "test -p mimalloc-tests --test out_of_memory --features mimalloc/secure",

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, value};
 
 use crate::files;
-use crate::version::Version;
+use crate::version::{Version, number};
 
 /// Upstream's repository: the second witness of what a carrier has, and where
 /// `bump --from` of a plain directory points others to.
@@ -40,6 +40,14 @@ impl Engine {
         match self {
             Self::V3 => 3,
             Self::V2 => 2,
+        }
+    }
+
+    /// The oldest version that the crates take.
+    pub(crate) fn oldest(self) -> number::Parts {
+        match self {
+            Self::V3 => number::OLDEST_V3,
+            Self::V2 => number::OLDEST_V2,
         }
     }
 

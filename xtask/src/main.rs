@@ -11,6 +11,7 @@ mod coverage;
 mod diff;
 mod engine;
 mod files;
+mod oldest;
 mod package;
 #[cfg(all(test, unix))]
 mod script;

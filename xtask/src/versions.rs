@@ -9,17 +9,34 @@ use crate::engine::{Engine, Pin};
 use crate::files;
 use crate::version::Version;
 
-/// Files in which every mention means "the version that we pin".
-const STATED_IN: [&str; 5] = [
-    "Cargo.lock",
-    "README.md",
-    "mimalloc-sys/Cargo.toml",
-    "mimalloc-sys/README.md",
-    "mimalloc/README.md",
-];
+/// Statements of the version that we pin, by file, with `{}` for the version.
+/// `bump` rewrites these and nothing else: any other mention may be that of a
+/// measurement or of a fact that someone has looked up.
+fn statements(engine: Engine) -> &'static [(&'static str, &'static str)] {
+    match engine {
+        // The version of mimalloc-sys says `+` upstream's, of the default engine.
+        Engine::V3 => &[
+            ("Cargo.lock", "+{}\""),
+            ("mimalloc-sys/Cargo.toml", "+{}\""),
+            ("tests/peers/rows/ours/Cargo.lock", "+{}\""),
+            ("tests/peers/rows/ours-v2/Cargo.lock", "+{}\""),
+            ("README.md", "+{} |"),
+            ("README.md", "| Engine v3 (default) | mimalloc {} |"),
+            ("README.md", "| v3 ({}) |"),
+            ("mimalloc-sys/README.md", "**mimalloc {}** (engine v3)"),
+        ],
+        Engine::V2 => &[
+            ("README.md", "| Engine v2 (feature `v2`) | mimalloc {} |"),
+            ("README.md", "| v2 ({}) |"),
+            ("mimalloc-sys/README.md", "takes **{}** (engine v2)"),
+        ],
+    }
+}
 
 /// Files that `bump` writes as a whole, that tell history, or that only give examples.
-const NOT_SEARCHED: [&str; 4] = [
+const NOT_SEARCHED: [&str; 5] = [
+    // A link to the one of the workspace.
+    "mimalloc/README.md",
     "mimalloc-sys/vendor/",
     "mimalloc-sys/src/bindings/",
     "CHANGELOG.md",
@@ -28,36 +45,35 @@ const NOT_SEARCHED: [&str; 4] = [
 
 /// Rewrites every statement of the version; returns the files that changed.
 pub(crate) fn restate(engine: Engine, old: Version, new: Version) -> Result<Vec<String>> {
-    let mut changed = Vec::new();
-    for name in STATED_IN {
+    let mut changed: Vec<String> = Vec::new();
+    for (name, statement) in statements(engine) {
         let path = files::root().join(name);
         if !path.is_file() {
             continue;
         }
         let text = files::read(&path)?;
-        let fresh = if name.starts_with("Cargo") || name.ends_with("Cargo.toml") {
-            // The version of mimalloc-sys says `+` upstream's, of the default engine.
-            match engine {
-                Engine::V3 => text.replace(&format!("+{old}\""), &format!("+{new}\"")),
-                Engine::V2 => text.clone(),
-            }
-        } else {
-            replace_words(&text, old, new)
-        };
+        let fresh = restated(&text, statement, old, new);
         if fresh != text {
             files::write(&path, &fresh)?;
-            changed.push(name.to_owned());
+            if !changed.iter().any(|other| other == name) {
+                changed.push((*name).to_owned());
+            }
         }
     }
     Ok(changed)
 }
 
-/// Every other line under version control that mentions the version, as `path:line: text`.
+/// `text` with one kind of statement rewritten.
+fn restated(text: &str, statement: &str, old: Version, new: Version) -> String {
+    let of = |version: Version| statement.replace("{}", &version.to_string());
+    text.replace(&of(old), &of(new))
+}
+
+/// Every line under version control that still mentions the version, as `path:line: text`.
 pub(crate) fn other_mentions(version: Version) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for name in files::git(&["ls-files"])? {
-        let skipped = NOT_SEARCHED.iter().any(|prefix| name.starts_with(prefix));
-        if skipped || STATED_IN.contains(&name.as_str()) {
+        if NOT_SEARCHED.iter().any(|prefix| name.starts_with(prefix)) {
             continue;
         }
         // Unreadable here means a link to a directory, or no text.
@@ -90,7 +106,10 @@ pub(crate) fn mistakes(readme: &str) -> Result<Vec<String>> {
         let banner = text.lines().next().unwrap_or_default();
         let constants = Api::parse(&text)?.constants;
         if !banner.ends_with(&format!(" mimalloc {version}."))
-            || constants.get("MI_MALLOC_VERSION") != Some(&version.number().to_string())
+            || constants
+                .get("MI_MALLOC_VERSION")
+                .and_then(|text| text.parse().ok())
+                != Some(version.number())
         {
             let path = engine.bindings();
             mistakes.push(format!("{}: run `cargo xtask bindgen`", path.display()));
@@ -106,6 +125,15 @@ pub(crate) fn mistakes(readme: &str) -> Result<Vec<String>> {
     ] {
         if !readme.contains(&row) {
             mistakes.push(format!("README.md: a table must say `{row}`"));
+        }
+    }
+    let raw_readme = files::read(&files::root().join("mimalloc-sys/README.md"))?;
+    for (engine, version) in [(Engine::V3, v3), (Engine::V2, v2)] {
+        for (name, statement) in statements(engine) {
+            let statement = statement.replace("{}", &version.to_string());
+            if *name == "mimalloc-sys/README.md" && !raw_readme.contains(&statement) {
+                mistakes.push(format!("{name}: must say `{statement}`"));
+            }
         }
     }
     let changelog = files::read(&files::root().join("CHANGELOG.md"))?;
@@ -140,23 +168,6 @@ fn forms(version: Version) -> [String; 2] {
     [version.to_string(), version.number().to_string()]
 }
 
-/// Replaces both forms of `old` where they stand alone.
-fn replace_words(text: &str, old: Version, new: Version) -> String {
-    let mut text = text.to_owned();
-    for (old, new) in forms(old).iter().zip(forms(new)) {
-        let mut done = String::new();
-        let mut rest = text.as_str();
-        while let Some(start) = word(rest, old) {
-            done.push_str(&rest[..start]);
-            done.push_str(&new);
-            rest = &rest[start + old.len()..];
-        }
-        done.push_str(rest);
-        text = done;
-    }
-    text
-}
-
 /// Where `needle` stands in `text` and is not part of a longer number.
 fn word(text: &str, needle: &str) -> Option<usize> {
     text.match_indices(needle)
@@ -176,10 +187,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_versions_are_replaced() {
+    fn whole_versions_are_found() {
+        for (text, found) in [
+            ("since 3.6.1.", true),
+            ("v3.6.1, too", true),
+            ("13.6.1 3.6.10 3.6.1.2 1.3.6.1 306010", false),
+        ] {
+            assert_eq!(word(text, "3.6.1").is_some(), found, "{text}");
+        }
+        assert_eq!(word("(30601) 306010", "30601"), Some(1));
+    }
+
+    #[test]
+    fn statements_are_rewritten_and_measurements_are_not() {
         let (old, new) = ("3.6.1".parse().unwrap(), "3.7.0".parse().unwrap());
-        let text = "3.6.1, v3.6.1. 13.6.1 3.6.10 3.6.1.2 1.3.6.1 (30601) 306010";
-        let expected = "3.7.0, v3.7.0. 13.6.1 3.6.10 3.6.1.2 1.3.6.1 (30700) 306010";
-        assert_eq!(replace_words(text, old, new), expected);
+        let text = "| Engine v3 (default) | mimalloc 3.6.1 |\n\
+                    | `mimalloc-sys` 0.1.0+3.6.1 | raw |\n\
+                    | with engine 3.6.1 | 1.2 s |\n\
+                    where engine 3.6.1 does more than the 3.3.2 of others\n";
+        let mut fresh = text.to_owned();
+        for (name, statement) in statements(Engine::V3) {
+            if *name == "README.md" {
+                fresh = restated(&fresh, statement, old, new);
+            }
+        }
+        let expected = text
+            .replace("mimalloc 3.6.1 |", "mimalloc 3.7.0 |")
+            .replace("+3.6.1", "+3.7.0");
+        assert_eq!(fresh, expected);
+    }
+
+    /// A statement that nobody makes any more would not be rewritten.
+    #[test]
+    fn each_statement_is_made() {
+        for engine in Engine::ALL {
+            let version = Pin::load(engine).unwrap().version.to_string();
+            for (name, statement) in statements(engine) {
+                let text = files::read(&files::root().join(name)).unwrap();
+                let statement = statement.replace("{}", &version);
+                assert!(text.contains(&statement), "{name}: {statement}");
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ pub enum ArenaError {
         /// The smallest size, in bytes.
         minimum: usize,
     },
-    /// No address space is that large.
+    /// No address space is that large, or mimalloc's table of arenas is not.
     TooLarge,
     /// Too little of the memory is left once its start is aligned.
     Misaligned {

@@ -88,9 +88,18 @@ impl ArenaOptions {
     /// [`ArenaError::TooSmall`] and [`ArenaError::TooLarge`] for sizes that
     /// can't be, [`ArenaError::TableFull`] when there are too many arenas, else
     /// [`ArenaError::OutOfMemory`].
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// Engine v3 takes an entry in its table of arenas for each 16 GiB (1 GiB on
+    /// 32-bit systems). A size that takes more than half of the table is too
+    /// large, and one that takes more than is left finds the table full. Should
+    /// another thread take entries at the same moment, the arena may have fewer
+    /// of them: see [`capacity`](Arena::capacity).
     #[doc(alias = "mi_reserve_os_memory_ex")]
     pub fn reserve(self, size: usize) -> Result<Arena, ArenaError> {
         check_size(size)?;
+        check_entries(size)?;
         init_thread();
         let mut id = NONE;
         // SAFETY: `id` may be written; the rest may be anything.
@@ -122,8 +131,8 @@ impl ArenaOptions {
     /// # Errors
     ///
     /// [`ArenaError::TooSmall`] and [`ArenaError::Misaligned`] when there is
-    /// too little of it, [`ArenaError::TableFull`] when there are too many
-    /// arenas, [`ArenaError::Pinned`] in builds that can't use such memory,
+    /// too little of it, [`ArenaError::TooLarge`] and [`ArenaError::TableFull`]
+    /// as for [`reserve`](Self::reserve), [`ArenaError::Pinned`] in builds that can't use such memory,
     /// else [`ArenaError::OutOfMemory`].
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         let len = memory.len();
@@ -167,6 +176,7 @@ impl ArenaOptions {
         }
         check_size(len)?;
         check_range(start, len)?;
+        check_entries(len)?;
         init_thread();
         let mut id = NONE;
         // SAFETY: the caller hands the memory over for good, as described.
@@ -208,6 +218,7 @@ pub(super) fn huge(
     if cfg!(mimalloc_guard_pages) {
         return Err(ArenaError::Pinned);
     }
+    check_entries(pages.saturating_mul(1 << 30))?;
     // 0 is no limit for C.
     let millis = timeout.map_or(0, |timeout| {
         usize::try_from(timeout.as_millis()).map_or(usize::MAX, |millis| millis.max(1))
@@ -306,15 +317,44 @@ fn out_of_memory() -> ArenaError {
     }
 }
 
+/// Entries in upstream's table of arenas (`MI_MAX_ARENAS`).
+const ENTRIES: u64 = if cfg!(mimalloc_v3) { 160 } else { 132 };
+
 /// Asks the statistics, as C itself has one code for every failure.
 fn table_is_full() -> bool {
+    taken_entries().is_some_and(|taken| taken >= ENTRIES)
+}
+
+/// Entries of the table that are taken, if the library tells.
+fn taken_entries() -> Option<u64> {
     #[cfg(mimalloc_has_stats)]
     {
-        const ENTRIES: u64 = if cfg!(mimalloc_v3) { 160 } else { 132 };
-        crate::Stats::get().is_ok_and(|stats| stats.arena_count >= ENTRIES)
+        crate::Stats::get().ok().map(|stats| stats.arena_count)
     }
     #[cfg(not(mimalloc_has_stats))]
     {
-        false
+        None
+    }
+}
+
+/// Keeps engine v3 from making an arena of as much as its table has room for
+/// and calling that a success.
+fn check_entries(size: usize) -> Result<(), ArenaError> {
+    /// What one entry holds (`MI_ARENA_MAX_SIZE`).
+    const EACH: usize = if cfg!(target_pointer_width = "64") {
+        1 << (34 % usize::BITS)
+    } else {
+        1 << 30
+    };
+    if cfg!(mimalloc_v2) || size <= EACH {
+        return Ok(());
+    }
+    let needed = size.div_ceil(EACH) as u64;
+    if needed > ENTRIES / 2 {
+        return Err(ArenaError::TooLarge);
+    }
+    match taken_entries() {
+        Some(taken) if taken.saturating_add(needed) > ENTRIES => Err(ArenaError::TableFull),
+        _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ mod table;
 
 pub use error::{OptionError, OptionErrorKind};
 pub use kind::{ReadWhen, Unit};
-use table::Info;
+use table::{Info, Safety};
 
 #[cfg(mimalloc_v2)]
 mod v2;
@@ -110,13 +110,7 @@ impl Option {
     /// Whether only [`set_unchecked`](Self::set_unchecked) may set this option.
     #[must_use]
     pub const fn is_unsafe_to_set(self) -> bool {
-        #[cfg(mimalloc_v3)]
-        return matches!(self, Self::DestroyOnExit | Self::UnsafeGuardedPrecise);
-        #[cfg(mimalloc_v2)]
-        return matches!(
-            self,
-            Self::DestroyOnExit | Self::GuardedPrecise | Self::MaxSegmentReclaim
-        );
+        matches!(self.info().safety, Safety::Unsafe)
     }
 
     /// Whether the linked library has this option. Always true for the vendored

@@ -13,6 +13,7 @@ pub(super) struct Info {
     pub(super) env_name: &'static str,
     pub(super) unit: Unit,
     pub(super) read_when: ReadWhen,
+    pub(super) safety: Safety,
     /// Names of the same option in other versions, without prefix.
     #[cfg_attr(
         not(mimalloc_foreign_options),
@@ -21,11 +22,23 @@ pub(super) struct Info {
     pub(super) former: &'static [&'static str],
 }
 
+/// Whether an option may be set in safe code, at any time.
+///
+/// Each row says so, and there is no default: an option that upstream adds is
+/// not safe before someone has read what its values do.
+#[derive(Clone, Copy)]
+pub(super) enum Safety {
+    /// No value can break memory safety.
+    Safe,
+    /// Some value can: see [`Option::set_unchecked`](super::Option::set_unchecked).
+    Unsafe,
+}
+
 /// Defines the enum and its table from one row an option.
 macro_rules! options {
     ($(
         $(#[doc = $doc:literal])+
-        $variant:ident = $number:ident, $c_name:literal, $env:literal, $unit:ident, $when:ident,
+        $variant:ident = $number:ident, $c_name:literal, $env:literal, $unit:ident, $when:ident, $safety:ident,
             default $default:literal, former [$($former:literal),*];
     )+) => {
         /// A runtime option of mimalloc: how eagerly it gives memory back, how
@@ -104,6 +117,7 @@ macro_rules! options {
             env_name: $env,
             unit: super::Unit::$unit,
             read_when: super::ReadWhen::$when,
+            safety: super::table::Safety::$safety,
             former: &[$($former),*],
         }),+];
     };

@@ -6,7 +6,7 @@
 //! nothing needs to be counted or told when a heap ends.
 //!
 //! A thread's part of a live heap stays until mimalloc is done with the thread
-//! (3.6.1: only `mi_thread_theaps_done`, the heap's own end and `mi_theap_delete`
+//! (3.6.2: only `mi_thread_theaps_done`, the heap's own end and `mi_theap_delete`
 //! free one; this crate does not call the last). The vendored library then calls
 //! [`forget`] first, however late in the thread's end that is.
 

@@ -11,6 +11,8 @@ use mimalloc_sys as sys;
 #[cfg(mimalloc_theap_cache)]
 use super::cache;
 use super::cache::HeapId;
+#[cfg(mimalloc_has_word_sizes)]
+use super::layout::words;
 use super::thread_part;
 
 /// The C entries of one place to allocate from.
@@ -67,14 +69,13 @@ unsafe impl Source for Default {
 
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
-        // The word-sized entry saves rounding at run time; it is not exported
-        // from shared libraries.
-        #[cfg(all(mimalloc_v3, mimalloc_vendored))]
+        // The word-sized entry saves rounding at run time.
+        #[cfg(mimalloc_has_word_sizes)]
         // SAFETY: the caller keeps `size` within the small sizes.
         unsafe {
-            sys::mi_wmalloc_small(sys::mi_wsize_from_size(size))
+            sys::mi_wmalloc_small(words(size))
         }
-        #[cfg(not(all(mimalloc_v3, mimalloc_vendored)))]
+        #[cfg(not(mimalloc_has_word_sizes))]
         // SAFETY: the caller keeps `size` within the small sizes.
         unsafe {
             sys::mi_malloc_small(size)
@@ -83,12 +84,12 @@ unsafe impl Source for Default {
 
     #[inline(always)]
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(all(mimalloc_v3, mimalloc_vendored))]
+        #[cfg(mimalloc_has_word_sizes)]
         // SAFETY: the caller keeps `size` within the small sizes.
         unsafe {
-            sys::mi_wzalloc_small(sys::mi_wsize_from_size(size))
+            sys::mi_wzalloc_small(words(size))
         }
-        #[cfg(not(all(mimalloc_v3, mimalloc_vendored)))]
+        #[cfg(not(mimalloc_has_word_sizes))]
         // SAFETY: the caller keeps `size` within the small sizes.
         unsafe {
             sys::mi_zalloc_small(size)
@@ -257,11 +258,11 @@ unsafe impl Source for InHeap {
 }
 
 /// The current thread's part of a heap, found once instead of on each call.
-#[cfg(mimalloc_theap)]
+#[cfg(mimalloc_v3)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InTheap(*mut sys::mi_theap_t);
 
-#[cfg(mimalloc_theap)]
+#[cfg(mimalloc_v3)]
 impl InTheap {
     /// # Safety
     ///
@@ -273,7 +274,7 @@ impl InTheap {
     }
 }
 
-#[cfg(mimalloc_theap)]
+#[cfg(mimalloc_v3)]
 // SAFETY: `InTheap::new` makes the caller promise a usable theap; upstream
 // documents size and alignment as required above. When upstream could not make
 // a theap it hands out one whose every allocation is null.
@@ -289,14 +290,14 @@ unsafe impl Source for InTheap {
         #[cfg(mimalloc_inline_alloc)]
         // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
         unsafe {
-            sys::mimalloc_sys_theap_wmalloc_small(self.0, sys::mi_wsize_from_size(size))
+            sys::mimalloc_sys_theap_wmalloc_small(self.0, words(size))
         }
-        #[cfg(all(mimalloc_vendored, not(mimalloc_inline_alloc)))]
+        #[cfg(all(mimalloc_has_word_sizes, not(mimalloc_inline_alloc)))]
         // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
         unsafe {
-            sys::mi_theap_wmalloc_small(self.0, sys::mi_wsize_from_size(size))
+            sys::mi_theap_wmalloc_small(self.0, words(size))
         }
-        #[cfg(not(mimalloc_vendored))]
+        #[cfg(not(mimalloc_has_word_sizes))]
         // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
         unsafe {
             sys::mi_theap_malloc_small(self.0, size)
@@ -305,12 +306,12 @@ unsafe impl Source for InTheap {
 
     #[inline(always)]
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(mimalloc_vendored)]
+        #[cfg(mimalloc_has_word_sizes)]
         // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
         unsafe {
-            sys::mi_theap_wzalloc_small(self.0, sys::mi_wsize_from_size(size))
+            sys::mi_theap_wzalloc_small(self.0, words(size))
         }
-        #[cfg(not(mimalloc_vendored))]
+        #[cfg(not(mimalloc_has_word_sizes))]
         // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
         unsafe {
             sys::mi_theap_zalloc_small(self.0, size)
@@ -337,8 +338,21 @@ unsafe impl Source for InTheap {
 
     #[inline(always)]
     unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        #[cfg(mimalloc_has_theap_zalloc_aligned)]
         // SAFETY: the theap is usable by `new`.
-        unsafe { sys::mi_theap_zalloc_aligned(self.0, size, align) }
+        unsafe {
+            sys::mi_theap_zalloc_aligned(self.0, size, align)
+        }
+        #[cfg(not(mimalloc_has_theap_zalloc_aligned))]
+        {
+            // SAFETY: the theap is usable by `new`.
+            let block = unsafe { sys::mi_theap_malloc_aligned(self.0, size, align) };
+            if !block.is_null() {
+                // SAFETY: a fresh block of at least this size.
+                unsafe { block.write_bytes(0, size) };
+            }
+            block
+        }
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 //!
 //! A thread's part is made on its first use of a heap. A thread that has no
 //! memory at all, not even for mimalloc's records of it, then makes upstream
-//! (3.6.1) write to a constant. The vendored source is built with a correction
+//! (3.6.2) write to a constant. The vendored source is built with a correction
 //! (`mimalloc-sys/build/unit.rs`); elsewhere [`ready`] keeps such a thread out.
 
 use mimalloc_sys as sys;
@@ -49,7 +49,7 @@ pub(crate) fn initialize() -> bool {
 ///
 /// `heap` is live.
 #[inline(always)]
-#[cfg(mimalloc_theap)]
+#[cfg(mimalloc_v3)]
 pub(crate) unsafe fn find(heap: *mut sys::mi_heap_t) -> *mut sys::mi_theap_t {
     if !ready() {
         return core::ptr::null_mut();

@@ -1,4 +1,4 @@
-//! What engine v3 (mimalloc 3.6.1) counts.
+//! What engine v3 (mimalloc 3.6.2) counts.
 
 stats! {
     /// mimalloc pages: areas of blocks of one size.
