@@ -4,6 +4,10 @@
 use core::hint;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
+/// How often a reader looks whether a writer is done: some milliseconds, in
+/// which a few hundred bytes are copied many times over.
+const MAX_TRIES: u32 = 1 << 20;
+
 /// # Invariants
 ///
 /// Positions count bytes since the start and wrap around; `start`, `written`
@@ -63,19 +67,27 @@ impl<const N: usize> Ring<N> {
     }
 
     /// Hands everything to `sink` and empties the ring. Returns how many bytes
-    /// were lost since the last time. While another call is under way it does
-    /// nothing and returns 0.
+    /// were lost since the last time.
+    ///
+    /// Does nothing and returns 0 while another call is under way, and when a
+    /// writer doesn't finish: a process that was forked while another thread
+    /// wrote has no such thread.
     pub(super) fn take(&self, mut sink: impl FnMut(&[u8])) -> usize {
         if self.reading.swap(true, Ordering::Acquire) {
             return 0;
         }
         let _reading = Reading(&self.reading);
         let mut at = self.start.load(Ordering::Relaxed);
+        let mut tries = 0_u32;
         let end = loop {
             let written = self.written.load(Ordering::Acquire);
             if written == self.reserved.load(Ordering::Relaxed) {
                 break written;
             }
+            if tries == MAX_TRIES {
+                return 0;
+            }
+            tries += 1;
             // A writer is between reserving and writing some hundred bytes.
             hint::spin_loop();
         };
@@ -130,6 +142,16 @@ mod tests {
         }
         ring.push(&[0; 17]);
         assert_eq!(taken(&ring), (Vec::new(), 17));
+    }
+
+    #[test]
+    fn a_writer_that_never_finishes_holds_up_nobody() {
+        let ring = Ring::<16>::new();
+        // What a fork leaves in the child of a thread that was writing.
+        ring.reserved.fetch_add(5, Ordering::Relaxed);
+        assert_eq!(taken(&ring), (Vec::new(), 0));
+        ring.push(b"0123456789abcdef");
+        assert_eq!(taken(&ring), (Vec::new(), 0));
     }
 
     #[test]
