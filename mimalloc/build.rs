@@ -146,11 +146,11 @@ fn main() {
         "mimalloc_guard_pages",
         "mimalloc_guarded",
         "mimalloc_profile",
-        "mimalloc_foreign_options",
+        "mimalloc_option_table",
         "mimalloc_owned_heaps",
         "mimalloc_keeps_heaps",
         "mimalloc_theap_cache",
-        "mimalloc_mended",
+        "mimalloc_patched",
         "mimalloc_inline_alloc",
         "mimalloc_nightly_compiler",
         HIDDEN.0,
@@ -226,8 +226,8 @@ fn main() {
     if link_fact("INLINE_ALLOC") == "1" {
         set("mimalloc_inline_alloc");
     }
-    if link_fact("MENDED") == "1" {
-        set("mimalloc_mended");
+    if link_fact("PATCHED") == "1" {
+        set("mimalloc_patched");
         // Needs thread-locals that are there until the thread's very end (not
         // emulated ones), and numbers that don't run out.
         let has_std = env::var_os("CARGO_FEATURE_STD").is_some();
@@ -266,7 +266,7 @@ fn option_numbers(options: &str) {
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     fs::write(Path::new(&out).join("option_numbers.rs"), table).expect("OUT_DIR is writable");
     if !options.is_empty() {
-        println!("cargo::rustc-cfg=mimalloc_foreign_options");
+        println!("cargo::rustc-cfg=mimalloc_option_table");
     }
 }
 

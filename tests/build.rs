@@ -18,9 +18,9 @@ fn main() {
     }
     println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_other_version)");
     println!("cargo::rustc-cfg=mimalloc_{engine}");
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_mended)");
-    if dep("MENDED") == "1" {
-        println!("cargo::rustc-cfg=mimalloc_mended");
+    println!("cargo::rustc-check-cfg=cfg(mimalloc_patched)");
+    if dep("PATCHED") == "1" {
+        println!("cargo::rustc-cfg=mimalloc_patched");
     }
     println!("cargo::rustc-check-cfg=cfg(mimalloc_owned_heaps)");
     if engine == "v3" || dep("KEEPS_HEAPS") == "1" {

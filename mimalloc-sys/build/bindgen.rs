@@ -8,7 +8,7 @@ use std::path::Path;
 /// The headers that make up the public interface; older versions lack some.
 pub(crate) const HEADERS: [&str; 3] = ["mimalloc.h", "mimalloc-stats.h", "mimalloc-profile.h"];
 
-/// Functions with `wchar_t`, which differs by target: `src/wide.rs` declares them.
+/// Functions with `wchar_t`, which differs by target: `src/wchar.rs` declares them.
 pub(crate) const WIDE: [&str; 2] = ["mi_wcsdup", "mi_wdupenv_s"];
 
 /// Functions that upstream declares and does not define on every platform.

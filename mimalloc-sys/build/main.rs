@@ -2,14 +2,14 @@
 //! what it is. How each way works is in the other files of this directory.
 
 mod carrier;
-mod describe;
 mod env;
 mod headers;
-mod parts;
+mod metadata;
+mod patches;
 mod platform;
+mod split_build;
 mod sums;
 mod system;
-mod unit;
 mod upstream;
 mod vendored;
 #[path = "../src/version.rs"]
@@ -20,13 +20,13 @@ mod bindgen;
 
 use std::process::ExitCode;
 
-use describe::{Link, bound_version};
 use headers::{Engine, Headers, Version};
+use metadata::{Linkage, bound_version};
 use vendored::Settings;
 
 fn main() -> ExitCode {
     println!(
-        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_mended, mimalloc_keeps_heaps, mimalloc_inline_alloc, mimalloc_other_version)"
+        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_patched, mimalloc_keeps_heaps, mimalloc_inline_alloc, mimalloc_other_version)"
     );
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,14 +70,14 @@ fn link_system() -> Result<(), String> {
     )?;
     let headers = system::find()?;
     // How it was compiled can't be read from a header; nothing is assumed on.
-    Link {
+    Linkage {
         is_vendored: false,
-        is_mended: false,
+        is_patched: false,
         keeps_heaps: false,
         inlines_alloc: false,
         settings: Settings::default(),
     }
-    .describe(&headers)
+    .emit(&headers)
 }
 
 fn link_vendored() -> Result<(), String> {
@@ -104,15 +104,15 @@ fn link_vendored() -> Result<(), String> {
         ));
     }
     let settings = Settings::from_features(engine)?;
-    let is_mended = source.is_pinned && engine == Engine::V3;
+    let is_patched = source.is_pinned && engine == Engine::V3;
     let keeps_heaps = source.is_pinned && engine == Engine::V2;
     let patched = match engine {
-        Engine::V3 => unit::PATCHED_VERSION,
-        Engine::V2 => unit::v2::PATCHED_VERSION,
+        Engine::V3 => patches::PATCHED_VERSION,
+        Engine::V2 => patches::v2::PATCHED_VERSION,
     };
     if source.is_pinned && headers.version.0 != patched {
         return Err(format!(
-            "the patches in build/unit and the inlined allocation in src/fast.rs were written for \
+            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs were written for \
              mimalloc {}, but {} holds {}.\nRead both against the new source, then change \
              PATCHED_VERSION beside the patches.",
             Version(patched),
@@ -122,18 +122,24 @@ fn link_vendored() -> Result<(), String> {
     }
     // Not with settings that we don't know, nor where a tool looks at every
     // access to memory that comes from Rust, and only at those.
-    let inlines_alloc = is_mended
+    let inlines_alloc = is_patched
         && settings.is_plain()
         && !env::has_own_settings()
         && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64"
         && env::cargo("CARGO_CFG_SANITIZE").is_empty();
-    vendored::build(&source.dir, settings, is_mended, keeps_heaps, inlines_alloc)?;
-    Link {
+    vendored::build(
+        &source.dir,
+        settings,
+        is_patched,
+        keeps_heaps,
+        inlines_alloc,
+    )?;
+    Linkage {
         is_vendored: true,
-        is_mended,
+        is_patched,
         keeps_heaps,
         inlines_alloc,
         settings,
     }
-    .describe(&headers)
+    .emit(&headers)
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use crate::env;
 use crate::headers::Engine;
-use crate::parts;
+use crate::patches::TranslationUnit;
 use crate::platform::{Platform, Tls};
-use crate::unit::Unit;
+use crate::split_build;
 
 /// What upstream's switches are set to, for the compiler and for dependents.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,16 +81,16 @@ fn debug_level() -> Result<u8, String> {
 pub(crate) fn build(
     source: &Path,
     settings: Settings,
-    is_mended: bool,
+    is_patched: bool,
     keeps_heaps: bool,
     checks_layout: bool,
 ) -> Result<(), String> {
     need_compiler()?;
     let platform = Platform::current();
-    let unit = Unit::read(source, is_mended, keeps_heaps, checks_layout)?;
+    let unit = TranslationUnit::read(source, is_patched, keeps_heaps, checks_layout)?;
     let mut compiler = compiler(source, settings, &platform)?;
     if platform.in_parts && !cfg!(feature = "override") {
-        parts::compile(&unit, &compiler)?;
+        split_build::compile(&unit, &compiler)?;
     } else {
         // Overriding takes one object with all of it.
         compiler

@@ -32,21 +32,21 @@ mod bindings {
     #[cfg(all(mimalloc_v2, not(any(mimalloc_other_version, feature = "bindgen"))))]
     include!("bindings/v2.rs");
 }
-#[cfg(mimalloc_inline_alloc)]
-mod fast;
 #[cfg(mimalloc_inline)]
 mod inline;
-mod typed;
+#[cfg(mimalloc_inline_alloc)]
+mod inline_alloc;
+mod macros;
 pub mod version;
-mod wide;
+mod wchar;
 
 pub use bindings::*;
-#[cfg(mimalloc_inline_alloc)]
-pub use fast::mimalloc_sys_theap_wmalloc_small;
 #[cfg(mimalloc_inline)]
 pub use inline::*;
-pub use typed::*;
-pub use wide::*;
+#[cfg(mimalloc_inline_alloc)]
+pub use inline_alloc::mimalloc_sys_theap_wmalloc_small;
+pub use macros::*;
+pub use wchar::*;
 
 /// The C type of an enumeration: `int` for MSVC's compiler, `unsigned int` for
 /// the others, as no value is negative.
@@ -69,7 +69,7 @@ pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX as usize * size_of::<usi
 pub const VENDORED: bool = matches!(env!("MIMALLOC_SYS_VENDORED").as_bytes(), b"1");
 
 /// What [`mimalloc_sys_on_thread_done`] keeps. Not one of upstream's types.
-#[cfg(mimalloc_mended)]
+#[cfg(mimalloc_patched)]
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "named like the types of C")]
 #[derive(Debug)]
@@ -80,12 +80,12 @@ pub struct mimalloc_sys_thread_done_t {
     pub next: *mut mimalloc_sys_thread_done_t,
 }
 
-#[cfg(mimalloc_mended)]
+#[cfg(mimalloc_patched)]
 unsafe extern "C" {
     /// Not one of upstream's: has `listener->fun` called on each thread before
     /// `mi_thread_done` frees its theaps, and once more when the process ends.
     /// Not with the option `destroy_on_exit`, when all heaps go. Only where the
-    /// pinned source of engine v3 is compiled (metadata `mended`).
+    /// pinned source of engine v3 is compiled (metadata `patched`).
     ///
     /// # Safety
     ///
@@ -96,7 +96,7 @@ unsafe extern "C" {
 
     /// Not one of upstream's: as `mi_thread_init`, and returns whether the current
     /// thread is initialised. There may be no memory for that. Only where the
-    /// pinned source of engine v3 is compiled (metadata `mended`).
+    /// pinned source of engine v3 is compiled (metadata `patched`).
     pub safe fn mimalloc_sys_thread_init() -> bool;
 }
 

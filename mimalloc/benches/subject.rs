@@ -56,7 +56,7 @@ pub(crate) struct OwnShared([SharedHeap; 4]);
 /// `&SharedHeap`.
 pub(crate) struct RefShared([SharedHeap; 4]);
 
-/// [`Local`](mimalloc::Local), looked up once for all steps.
+/// [`LocalHeap`](mimalloc::LocalHeap), looked up once for all steps.
 pub(crate) struct InLocal([Heap; 4]);
 
 /// A new heap; without memory there is nothing to measure.
@@ -114,7 +114,7 @@ impl Subject for InLocal {
         Self([(); 4].map(|()| heap()))
     }
 
-    // Each heap's `Local` is a type of its own.
+    // Each heap's `LocalHeap` is a type of its own.
     fn with<P: Pattern>(&self, heaps: usize, work: impl FnOnce(&mut dyn Step)) {
         let [a, b, c, d] = &self.0;
         match heaps {

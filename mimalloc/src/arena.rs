@@ -13,7 +13,7 @@ use crate::error::HeapError;
 use crate::heap::Heap;
 
 pub use self::error::ArenaError;
-pub use self::options::{ArenaOptions, Foreign};
+pub use self::options::{ArenaOptions, RegionAttributes};
 
 /// Memory that was reserved once and is never given back, for heaps to live in.
 ///

@@ -2,7 +2,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 
-use crate::raw::{alloc, source};
+use crate::raw::{alloc, backend};
 
 /// mimalloc's default heap: a [`GlobalAlloc`], and an allocator for single
 /// collections.
@@ -32,8 +32,8 @@ pub struct MiMalloc;
 
 impl MiMalloc {
     #[inline(always)]
-    pub(crate) fn source(&self) -> source::Default {
-        source::Default
+    pub(crate) fn backend(&self) -> backend::DefaultHeap {
+        backend::DefaultHeap
     }
 
     /// Bytes that the block at `ptr` can really hold: at least what was asked
@@ -64,13 +64,13 @@ unsafe impl GlobalAlloc for MiMalloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller passes a size that is not zero; the default heap
         // is always usable.
-        unsafe { alloc::allocate(source::Default, layout) }
+        unsafe { alloc::allocate(backend::DefaultHeap, layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`.
-        unsafe { alloc::allocate_zeroed(source::Default, layout) }
+        unsafe { alloc::allocate_zeroed(backend::DefaultHeap, layout) }
     }
 
     #[inline]
@@ -83,6 +83,6 @@ unsafe impl GlobalAlloc for MiMalloc {
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller passes a live block, its layout and a size that is
         // neither zero nor too large for the alignment.
-        unsafe { alloc::resize(source::Default, ptr, layout, new_size) }
+        unsafe { alloc::resize(backend::DefaultHeap, ptr, layout, new_size) }
     }
 }

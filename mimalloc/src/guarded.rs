@@ -8,7 +8,7 @@ use mimalloc_sys as sys;
 use crate::error::AllocError;
 use crate::heap::Heap;
 #[cfg(mimalloc_v3)]
-use crate::raw::{container, source, thread_part};
+use crate::raw::{container, source, theap};
 
 /// # Guarded blocks
 ///
@@ -86,14 +86,14 @@ impl Heap {
     #[cfg(mimalloc_v3)]
     fn own_theap(&self) -> Result<*mut sys::mi_theap_t, AllocError> {
         // SAFETY: the heap is live.
-        let theap = unsafe { thread_part::find(self.as_raw()) };
+        let theap = unsafe { theap::find(self.as_raw()) };
         // SAFETY: found on this thread, for a heap that lives while `self` does.
-        let source = unsafe { source::InTheap::new(theap) };
+        let source = unsafe { backend::TheapBackend::new(theap) };
         let layout = Layout::new::<usize>();
         // SAFETY: as above.
-        let probe = unsafe { container::allocate::<_, false>(source, layout) };
+        let probe = unsafe { allocator::allocate::<_, false>(source, layout) };
         // SAFETY: just allocated for this layout.
-        unsafe { container::deallocate(probe.ok_or(AllocError)?, layout) };
+        unsafe { allocator::deallocate(probe.ok_or(AllocError)?, layout) };
         Ok(theap)
     }
 }

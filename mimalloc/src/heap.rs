@@ -16,8 +16,8 @@ pub use default_guard::DefaultGuard;
 
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
-use crate::raw::cache::HeapId;
-use crate::raw::{keep, lock, source, thread_part};
+use crate::raw::theap_cache::HeapId;
+use crate::raw::{backend, keep, lock, theap};
 
 /// The most heaps that can be live at once on engine v3, the main heap not
 /// counted. Each `Profiler` has a heap, too. Engine v2 has no limit of its own.
@@ -243,10 +243,10 @@ impl Heap {
     }
 
     #[inline(always)]
-    pub(crate) fn source(&self) -> source::InHeap {
+    pub(crate) fn backend(&self) -> backend::HeapBackend {
         // SAFETY: by the type's invariant the heap lives while `self` does, and
         // on engine v2 `self` can't leave the thread.
-        unsafe { source::InHeap::new(self.raw.as_ptr(), self.id) }
+        unsafe { backend::HeapBackend::new(self.raw.as_ptr(), self.id) }
     }
 
     /// Frees every block in the heap and leaves it empty, ready for the next
@@ -307,7 +307,7 @@ impl Heap {
     /// Frees no live block. Calls `mi_heap_collect`.
     #[doc(alias = "mi_heap_collect")]
     pub fn collect(&self, force: bool) {
-        if !thread_part::ready() {
+        if !theap::thread_is_initialized() {
             return;
         }
         let _collecting = crate::hooks::collecting(force);
@@ -513,7 +513,7 @@ impl Heap {
         #[cfg(mimalloc_v3)]
         let before = {
             // SAFETY: the heap is live.
-            let theap = unsafe { thread_part::find(self.as_raw()) };
+            let theap = unsafe { theap::find(self.as_raw()) };
             // SAFETY: this thread's theap; the caller keeps the heap alive.
             unsafe { sys::mi_theap_set_default(theap) }
         };
@@ -539,7 +539,7 @@ fn counted(
     #[cfg(mimalloc_v3)]
     count_in()?;
     // Part of a heap comes from the main heap.
-    let made = if thread_part::ready() {
+    let made = if theap::thread_is_initialized() {
         make()
     } else {
         core::ptr::null_mut()

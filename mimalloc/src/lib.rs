@@ -24,12 +24,12 @@ mod global;
 mod guarded;
 mod heap;
 pub mod hooks;
-mod local;
+mod local_heap;
 mod option;
 mod process;
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 mod profiler;
-mod shared;
+mod shared_heap;
 mod startup;
 #[cfg(mimalloc_has_stats)]
 mod stats;
@@ -39,32 +39,32 @@ mod visit;
 
 pub use mimalloc_sys as ffi;
 
-pub use crate::arena::{Arena, ArenaError, ArenaOptions, Foreign};
+pub use crate::arena::{Arena, ArenaError, ArenaOptions, RegionAttributes};
 pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
 #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 pub use crate::heap::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
-pub use crate::local::Local;
+pub use crate::local_heap::LocalHeap;
 #[cfg(mimalloc_has_options_print)]
 pub use crate::option::print_options;
 pub use crate::option::{Option, OptionError, OptionErrorKind, ReadWhen, Unit};
 pub use crate::process::any_heap_contains;
 #[cfg(mimalloc_has_process_info_print)]
 pub use crate::process::print_process_info;
-#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_mended)))]
+#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
 pub use crate::process::set_thread_in_threadpool;
 pub use crate::process::{
     ProcessInfo, Version, is_redirected, print_stats, process_info, reset_stats, version,
 };
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
-pub use crate::shared::SharedHeap;
+pub use crate::shared_heap::SharedHeap;
 pub use crate::startup::{GiB, KiB, MiB};
 #[cfg(mimalloc_has_stats)]
 pub use crate::stats::{Bin, ChunkKind, StatCount, Stats, StatsError, write_stats_json};
 pub use crate::string::HeapCString;
-pub use crate::visit::{Areas, Blocks, HeapArea, HeapBlock, HeapCapacity};
+pub use crate::visit::{Areas, Blocks, HeapArea, HeapBlock, HeapUsage};
 
 pub mod docs {
     //! Pages on whole subjects. There is no code in here.
@@ -95,7 +95,7 @@ pub mod __startup {
 pub fn collect(force: bool) {
     let _collecting = hooks::collecting(force);
     // SAFETY: may be called at any time, on any thread.
-    unsafe { ffi::mi_collect(force) }
+    unsafe { mimalloc_sys::mi_collect(force) }
 }
 
 /// As [`collect(true)`](collect), and leaves the current thread at most about
@@ -106,7 +106,7 @@ pub fn collect(force: bool) {
 pub fn collect_reduce(target: usize) {
     let _collecting = hooks::collecting(true);
     // SAFETY: may be called at any time, on any thread.
-    unsafe { ffi::mi_collect_reduce(target) }
+    unsafe { mimalloc_sys::mi_collect_reduce(target) }
 }
 
 /// The size of the block that mimalloc would give for `size` bytes: a hint for
@@ -125,7 +125,7 @@ pub fn collect_reduce(target: usize) {
 #[doc(alias = "mi_malloc_good_size")]
 pub fn good_size(size: usize) -> usize {
     // SAFETY: arithmetic only.
-    let good = unsafe { ffi::mi_good_size(size) };
+    let good = unsafe { mimalloc_sys::mi_good_size(size) };
     // Old versions overflow close to the largest sizes.
     good.max(size)
 }

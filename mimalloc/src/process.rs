@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_void};
 use core::fmt;
 use core::time::Duration;
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 use crate::hooks;
 use crate::raw::buffer::Buffer;
@@ -28,7 +28,7 @@ pub struct Version {
 impl Version {
     /// The version that `mi_version` means by `raw`.
     pub(crate) const fn from_raw(raw: u32) -> Self {
-        let (major, minor, patch) = ffi::version::parts(raw);
+        let (major, minor, patch) = sys::version::parts(raw);
         Self {
             major,
             minor,
@@ -74,7 +74,7 @@ impl fmt::Display for Version {
 #[doc(alias = "mi_version")]
 pub fn version() -> Version {
     // SAFETY: returns a constant.
-    let raw = unsafe { ffi::mi_version() };
+    let raw = unsafe { sys::mi_version() };
     Version::from_raw(u32::try_from(raw).unwrap_or(0))
 }
 
@@ -85,7 +85,7 @@ pub fn version() -> Version {
 #[doc(alias = "mi_is_redirected")]
 pub fn is_redirected() -> bool {
     // SAFETY: reads a flag that is set before `main`.
-    unsafe { ffi::mi_is_redirected() }
+    unsafe { sys::mi_is_redirected() }
 }
 
 /// Time, memory and page faults of the process, by [`process_info`].
@@ -150,7 +150,7 @@ pub fn process_info() -> ProcessInfo {
     // SAFETY: each pointer is to a `usize` of ours; the function may be called
     // on any thread and walks no heaps.
     unsafe {
-        ffi::mi_process_info(
+        sys::mi_process_info(
             &raw mut elapsed,
             &raw mut user,
             &raw mut system,
@@ -175,7 +175,7 @@ pub fn process_info() -> ProcessInfo {
 #[doc(alias = "mi_process_info_print_out")]
 pub fn print_process_info() {
     // SAFETY: any thread, any time; writes to the output handler.
-    unsafe { ffi::mi_process_info_print() };
+    unsafe { sys::mi_process_info_print() };
 }
 
 /// Starts counting afresh.
@@ -188,7 +188,7 @@ pub fn print_process_info() {
 pub fn reset_stats() {
     let _walking = lock::walking();
     // SAFETY: any thread, any time; no heap is destroyed meanwhile.
-    unsafe { ffi::mi_stats_reset() };
+    unsafe { sys::mi_stats_reset() };
 }
 
 /// Prints the statistics of the process as upstream words them, to standard
@@ -211,7 +211,7 @@ pub fn print_stats() {
     let _walking = lock::walking();
     // SAFETY: a null function stands for the default output, which runs no code
     // of the program; no heap is destroyed meanwhile.
-    unsafe { ffi::mi_stats_print_out(None, core::ptr::null_mut()) };
+    unsafe { sys::mi_stats_print_out(None, core::ptr::null_mut()) };
 }
 
 /// What upstream prints as statistics, as far as it is found in some tries;
@@ -229,7 +229,7 @@ fn stats_text() -> Option<Buffer<u8>> {
             let _walking = lock::walking();
             // SAFETY: the function takes this argument, which outlives the call;
             // no heap is destroyed meanwhile.
-            unsafe { ffi::mi_stats_print_out(Some(append), argument.cast()) };
+            unsafe { sys::mi_stats_print_out(Some(append), argument.cast()) };
         }
         if text.len == text.kept.len() {
             break;
@@ -272,13 +272,13 @@ unsafe extern "C" fn append(text: *const c_char, to: *mut c_void) {
 /// does nothing, nor does it where mimalloc has no memory for its records of
 /// the thread. Not with a system library of v3, which crashes on a thread that
 /// mimalloc is done with.
-#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_mended)))]
+#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
     // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
-    if crate::raw::thread_part::initialize() {
+    if crate::raw::theap::initialize_thread() {
         // SAFETY: sets a flag of the calling thread, which is initialised.
-        unsafe { ffi::mi_thread_set_in_threadpool() };
+        unsafe { sys::mi_thread_set_in_threadpool() };
     }
 }
 
@@ -293,12 +293,12 @@ pub fn any_heap_contains<T: ?Sized>(value: &T) -> bool {
     #[cfg(mimalloc_v3)]
     // SAFETY: only the page map is asked.
     unsafe {
-        ffi::mi_any_heap_contains(ptr)
+        sys::mi_any_heap_contains(ptr)
     }
     #[cfg(mimalloc_v2)]
     // SAFETY: only mimalloc's own tables are asked.
     unsafe {
-        ffi::mi_is_in_heap_region(ptr)
+        sys::mi_is_in_heap_region(ptr)
     }
 }
 

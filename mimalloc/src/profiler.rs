@@ -12,7 +12,7 @@ use crate::heap::{self, Heap};
 use crate::raw::lock;
 
 #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
-mod complete;
+mod pprof_mappings;
 
 /// mimalloc's own heap profiler: takes the call stack of about one allocation
 /// in every so many bytes, and writes profiles for `pprof`.
@@ -60,7 +60,7 @@ pub struct Profiler {
     /// A pprof profiler, never deleted.
     raw: NonNull<sys::mi_profiler_t>,
     #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
-    files: Option<&'static complete::Files>,
+    files: Option<&'static pprof_mappings::Files>,
 }
 
 // SAFETY: upstream calls all of a profiler's functions on any thread; it is
@@ -207,7 +207,7 @@ impl ProfilerOptions {
         let files = (!self.text).then(|| {
             let base = std::os::unix::ffi::OsStrExt::from_bytes(base);
             let base = std::ffi::OsStr::to_os_string(base);
-            &*std::boxed::Box::leak(std::boxed::Box::new(complete::Files::new(base)))
+            &*std::boxed::Box::leak(std::boxed::Box::new(pprof_mappings::Files::new(base)))
         });
         Ok(Profiler {
             raw,

@@ -6,7 +6,7 @@
 
 use core::ffi::c_long;
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 use crate::option::{Option, Unit, to_long};
 
@@ -224,7 +224,7 @@ macro_rules! __startup_hook {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    number: ffi::mi_option_t,
+    number: sys::mi_option_t,
     value: c_long,
 }
 
@@ -282,6 +282,6 @@ pub fn apply(settings: &[Setting]) {
         // library and needs no initialisation (v3 and v2 `options.c`); the
         // number is of the linked library, and whoever made the setting
         // answered for an unsafe option.
-        unsafe { ffi::mi_option_set_default(setting.number, setting.value) };
+        unsafe { sys::mi_option_set_default(setting.number, setting.value) };
     }
 }

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::error::AllocError;
 use crate::heap::Heap;
-use crate::raw::container;
+use crate::raw::allocator;
 
 /// # Values without an owner
 ///
@@ -128,8 +128,8 @@ impl Heap {
 
     #[inline]
     fn room(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        // SAFETY: the source is usable while `self` is.
-        let block = unsafe { container::allocate::<_, false>(self.source(), layout) };
+        // SAFETY: the backend is usable while `self` is.
+        let block = unsafe { allocator::allocate::<_, false>(self.backend(), layout) };
         block.ok_or(AllocError)
     }
 }

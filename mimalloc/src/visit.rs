@@ -52,7 +52,7 @@ pub struct HeapBlock {
 /// What a heap holds, added up over its areas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct HeapCapacity {
+pub struct HeapUsage {
     /// Bytes of address space for blocks.
     pub reserved: usize,
     /// Bytes of it that blocks have been made in so far; these take memory.
@@ -204,8 +204,8 @@ impl Heap {
     /// ```
     #[must_use]
     #[doc(alias = "mi_heap_visit_blocks")]
-    pub fn capacity(&mut self) -> HeapCapacity {
-        let mut sum = HeapCapacity::default();
+    pub fn capacity(&mut self) -> HeapUsage {
+        let mut sum = HeapUsage::default();
         // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
         unsafe { self.walk(false, &mut sum) };
         sum
@@ -257,7 +257,7 @@ trait Finder {
     fn block(&mut self, address: usize);
 }
 
-impl Finder for HeapCapacity {
+impl Finder for HeapUsage {
     fn area(&mut self, area: HeapArea) {
         self.reserved += area.reserved;
         self.committed += area.committed;

@@ -7,7 +7,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 
 use allocator_api2_02::alloc::Allocator;
-use mimalloc::{Heap, Local, MiMalloc, SharedHeap};
+use mimalloc::{Heap, LocalHeap, MiMalloc, SharedHeap};
 
 /// Small, larger than small, and aligned to what plain blocks have.
 type Word = u64;
@@ -54,7 +54,7 @@ macro_rules! requests {
             }
 
             #[unsafe(no_mangle)]
-            fn $local(local: Local<'_>) -> *mut u8 {
+            fn $local(local: LocalHeap<'_>) -> *mut u8 {
                 local.allocate(Layout::new::<$type>()).map_or(null_mut(), |block| block.as_ptr().cast())
             }
 

@@ -11,9 +11,9 @@ use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
 use mimalloc::hooks::{ErrorCode, ErrorKind, ErrorPolicy, Output};
 use mimalloc::{
-    AllocError, Areas, Arena, ArenaError, ArenaOptions, Blocks, Foreign, Heap, HeapArea, HeapBlock,
-    HeapCString, HeapCapacity, HeapError, Local, MiMalloc, OptionError, OptionErrorKind,
-    ProcessInfo, ReadWhen, SharedHeap, Unit, Version,
+    AllocError, Areas, Arena, ArenaError, ArenaOptions, Blocks, Heap, HeapArea, HeapBlock,
+    HeapCString, HeapError, HeapUsage, LocalHeap, MiMalloc, OptionError, OptionErrorKind,
+    ProcessInfo, ReadWhen, RegionAttributes, SharedHeap, Unit, Version,
 };
 
 fn debug<T: Debug + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
@@ -44,7 +44,7 @@ fn types_go_where_they_may() {
     }
     every!(plain: MiMalloc, Arena, Version, ErrorCode, ErrorKind, ErrorPolicy);
     every!(plain: mimalloc::Option, OptionErrorKind, Unit, ReadWhen);
-    every!(copied: Foreign, HeapArea, HeapBlock, HeapCapacity, Output);
+    every!(copied: RegionAttributes, HeapArea, HeapBlock, HeapUsage, Output);
     every!(anywhere: ArenaOptions, ProcessInfo, HeapCString, HeapCString<MiMalloc>);
     every!(error: AllocError, ArenaError, HeapError, OptionError);
     debug::<Heap>();
@@ -80,9 +80,9 @@ fn types_go_where_they_may() {
     }
 }
 
-assert_not!(Local<'static>: Send);
-assert_not!(Local<'static>: Sync);
-assert_not!(Vec02<u8, Local<'static>>: Send);
+assert_not!(LocalHeap<'static>: Send);
+assert_not!(LocalHeap<'static>: Sync);
+assert_not!(Vec02<u8, LocalHeap<'static>>: Send);
 assert_not!(Heap: Clone);
 assert_not!(HeapCString: Clone);
 
@@ -156,7 +156,7 @@ fn handles_are_small() {
         (size_of::<&Heap>(), "&Heap"),
         (size_of::<SharedHeap>(), "SharedHeap"),
         (size_of::<Option<SharedHeap>>(), "Option<SharedHeap>"),
-        (size_of::<Local<'_>>(), "Local"),
+        (size_of::<LocalHeap<'_>>(), "LocalHeap"),
         (size_of::<HeapCString>(), "HeapCString"),
         (
             size_of::<Option<HeapCString<&Heap>>>(),

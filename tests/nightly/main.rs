@@ -2,7 +2,7 @@
 //! the trait in one build. Needs a nightly compiler:
 //!
 //! - `cargo +nightly test -p mimalloc-tests --features nightly`
-//! - `cargo +nightly test -p mimalloc-tests --features foreign-nightly`, as if
+//! - `cargo +nightly test -p mimalloc-tests --features api2-nightly`, as if
 //!   another crate had turned allocator-api2 0.2's trait into core's.
 
 #![feature(allocator_api, btreemap_alloc)]

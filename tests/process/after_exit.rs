@@ -3,7 +3,7 @@
 //!
 //! Its own process, as mimalloc is done with it afterwards.
 
-#![cfg(any(mimalloc_v2, mimalloc_mended))]
+#![cfg(any(mimalloc_v2, mimalloc_patched))]
 
 use std::thread;
 

@@ -1,6 +1,6 @@
 //! The deferred free. Its own process: there is one hook.
 
-#![cfg(any(mimalloc_v2, mimalloc_mended))]
+#![cfg(any(mimalloc_v2, mimalloc_patched))]
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

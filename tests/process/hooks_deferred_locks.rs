@@ -4,7 +4,7 @@
 //! Engine v3 (3.6.2) allocates metadata under a lock of all threads, and the page
 //! table of a heap under a lock of the heap, and calls the hook from both.
 
-#![cfg(any(mimalloc_v2, mimalloc_mended))]
+#![cfg(any(mimalloc_v2, mimalloc_patched))]
 
 use core::cell::Cell;
 use core::ptr;

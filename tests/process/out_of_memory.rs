@@ -148,11 +148,11 @@ mod linux {
             start.wait();
             #[cfg(mimalloc_v3)]
             {
-                // Upstream (3.6.2) would crash here: see mimalloc-sys/build/unit.rs.
+                // Upstream (3.6.2) would crash here: see mimalloc-sys/build/patches.rs.
                 refuses(&shared);
                 refuses(&reserved);
                 assert!(is_known || Heap::new().is_err());
-                #[cfg(mimalloc_mended)]
+                #[cfg(mimalloc_patched)]
                 mimalloc::set_thread_in_threadpool();
             }
             assert!(Vec::<u8>::new().try_reserve(GIB).is_err());

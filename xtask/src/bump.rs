@@ -266,8 +266,8 @@ fn tasks(engine: Engine, old: &str, fresh: &str) -> Result<Vec<String>> {
         now.options.len()
     ));
     tasks.push(
-        "read again what is put around upstream's source: mimalloc-sys/build/unit.rs, \
-         mimalloc-sys/src/fast.rs, mimalloc-sys/src/layout.rs"
+        "read again what is put around upstream's source: mimalloc-sys/build/patches.rs, \
+         mimalloc-sys/src/inline_alloc.rs, mimalloc-sys/src/offsets.rs"
             .to_owned(),
     );
     for other in Engine::ALL.into_iter().filter(|other| *other != engine) {
@@ -315,7 +315,7 @@ mod tests {
             "take mi_old out",
             "link.rs (6 functions",
             "abi.rs (2 options",
-            "build/unit.rs",
+            "build/patches.rs",
         ] {
             assert!(tasks.contains(part), "{part:?} is not in\n{tasks}");
         }

@@ -279,7 +279,7 @@ fn steps() -> Vec<Step> {
         .needs(Need::Nightly),
         cargo(
             "nightly, also abroad",
-            "+nightly test -p mimalloc-tests --features foreign-nightly --test nightly",
+            "+nightly test -p mimalloc-tests --features api2-nightly --test nightly",
         )
         .needs(Need::Nightly),
         cargo(

@@ -78,7 +78,7 @@ fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
     for line in assembly.lines() {
         let text = line.trim();
         if let Some(label) = text.strip_suffix(':') {
-            // Local labels begin with a dot; Mach-O adds an underscore.
+            // LocalHeap labels begin with a dot; Mach-O adds an underscore.
             let label = label.trim_start_matches('_');
             if label.starts_with(PREFIX) {
                 found.insert(label.to_owned(), Vec::new());
@@ -116,8 +116,8 @@ fn aliases(assembly: &str) -> usize {
 }
 
 /// Whether all that a request to a heap decides is whether the thread used that
-/// heap last (`mimalloc/src/raw/cache.rs`) and whether there is a free block
-/// (`mimalloc-sys/src/fast.rs`): at most two comparisons, none with a constant,
+/// heap last (`mimalloc/src/raw/theap_cache.rs`) and whether there is a free block
+/// (`mimalloc-sys/src/inline_alloc.rs`): at most two comparisons, none with a constant,
 /// as a size would be.
 fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
     let of_heap = ["heap_", "shared_", "local_"]

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Instant;
 
 use allocator_api2::vec::Vec as HeapVec;
-use mimalloc::{Heap, Local};
+use mimalloc::{Heap, LocalHeap};
 use serde::Serialize;
 
 use super::walk::{self, Corpus};
@@ -122,8 +122,8 @@ fn compare(texts: &[String], at_once: usize, scratch: &mut Heap) -> io::Result<C
 /// All words of all texts, and all of it in the heap.
 fn parse<'heap>(
     texts: &[String],
-    local: Local<'heap>,
-) -> HeapVec<Counts<Local<'heap>>, Local<'heap>> {
+    local: LocalHeap<'heap>,
+) -> HeapVec<Counts<LocalHeap<'heap>>, LocalHeap<'heap>> {
     let mut all = HeapVec::with_capacity_in(texts.len(), local);
     all.extend(texts.iter().map(|text| Counts::of(text, local)));
     black_box(all)

@@ -8,7 +8,7 @@
 //! alias of the same name around it if there is one, and the types below
 //! become placeholders.
 
-use crate::{Heap, Local, MiMalloc, SharedHeap};
+use crate::{Heap, LocalHeap, MiMalloc, SharedHeap};
 
 #[cfg(not(feature = "nightly"))]
 mod implementations {
@@ -17,7 +17,7 @@ mod implementations {
     impl_allocator!(allocator_api2::alloc;; MiMalloc);
     impl_allocator!(allocator_api2::alloc;; Heap);
     impl_allocator!(allocator_api2::alloc;; SharedHeap);
-    impl_allocator!(allocator_api2::alloc; 'a; Local<'a>);
+    impl_allocator!(allocator_api2::alloc; 'a; LocalHeap<'a>);
 }
 
 #[cfg(feature = "nightly")]
@@ -27,7 +27,7 @@ mod implementations {
 )]
 mod implementations {
     use super::*;
-    use crate::raw::source;
+    use crate::raw::backend;
 
     /// Stands in for an allocator that has the trait already. Has no values.
     #[derive(Debug)]
@@ -35,7 +35,7 @@ mod implementations {
 
     impl<const N: usize> Placeholder<N> {
         #[allow(dead_code, reason = "used in one of the two modes")]
-        fn source(&self) -> source::Default {
+        fn backend(&self) -> backend::DefaultHeap {
             match *self {}
         }
     }
@@ -72,7 +72,7 @@ mod implementations {
             impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<MiMalloc, 0>);
             impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<Heap, 1>);
             impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<SharedHeap, 2>);
-            impl_allocator!(allocator_api2::alloc; 'a; <Modes as Pick>::Of<Local<'a>, 3>);
+            impl_allocator!(allocator_api2::alloc; 'a; <Modes as Pick>::Of<LocalHeap<'a>, 3>);
         };
     };
 }

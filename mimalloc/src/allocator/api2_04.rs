@@ -1,8 +1,8 @@
 //! `Allocator` of allocator-api2 0.4.
 
-use crate::{Heap, Local, MiMalloc, SharedHeap};
+use crate::{Heap, LocalHeap, MiMalloc, SharedHeap};
 
 impl_allocator!(allocator_api2_04::alloc;; MiMalloc);
 impl_allocator!(allocator_api2_04::alloc;; Heap);
 impl_allocator!(allocator_api2_04::alloc;; SharedHeap);
-impl_allocator!(allocator_api2_04::alloc; 'a; Local<'a>);
+impl_allocator!(allocator_api2_04::alloc; 'a; LocalHeap<'a>);

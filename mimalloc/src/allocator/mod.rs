@@ -22,9 +22,9 @@ macro_rules! impl_allocator {
                 &self,
                 layout: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: `source` is usable while `self` is.
+                // SAFETY: `backend` is usable while `self` is.
                 let block = unsafe {
-                    crate::raw::container::allocate::<_, false>(self.source(), layout)
+                    crate::raw::allocator::allocate::<_, false>(self.backend(), layout)
                 };
                 crate::allocator::slice(block, layout.size()).ok_or($error)
             }
@@ -34,9 +34,9 @@ macro_rules! impl_allocator {
                 &self,
                 layout: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: `source` is usable while `self` is.
+                // SAFETY: `backend` is usable while `self` is.
                 let block = unsafe {
-                    crate::raw::container::allocate::<_, true>(self.source(), layout)
+                    crate::raw::allocator::allocate::<_, true>(self.backend(), layout)
                 };
                 crate::allocator::slice(block, layout.size()).ok_or($error)
             }
@@ -49,7 +49,7 @@ macro_rules! impl_allocator {
             ) {
                 // SAFETY: currently allocated via `self` and fitting, as the
                 // caller promises.
-                unsafe { crate::raw::container::deallocate(ptr, layout) }
+                unsafe { crate::raw::allocator::deallocate(ptr, layout) }
             }
 
             #[inline]
@@ -62,7 +62,7 @@ macro_rules! impl_allocator {
                 // SAFETY: currently allocated via `self`, fitting `old`, and
                 // `new` at least as large, as the caller promises.
                 let block = unsafe {
-                    crate::raw::container::grow::<_, false>(self.source(), ptr, old, new)
+                    crate::raw::allocator::grow::<_, false>(self.backend(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }
@@ -76,7 +76,7 @@ macro_rules! impl_allocator {
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
                 // SAFETY: as for `grow`.
                 let block = unsafe {
-                    crate::raw::container::grow::<_, true>(self.source(), ptr, old, new)
+                    crate::raw::allocator::grow::<_, true>(self.backend(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }
@@ -91,7 +91,7 @@ macro_rules! impl_allocator {
                 // SAFETY: currently allocated via `self`, fitting `old`, and
                 // `new` at most as large, as the caller promises.
                 let block = unsafe {
-                    crate::raw::container::shrink(self.source(), ptr, old, new)
+                    crate::raw::allocator::shrink(self.backend(), ptr, old, new)
                 };
                 crate::allocator::slice(block, new.size()).ok_or($error)
             }

@@ -1,8 +1,8 @@
 //! `core::alloc::Allocator`, for the standard library's own collections.
 
-use crate::{Heap, Local, MiMalloc, SharedHeap};
+use crate::{Heap, LocalHeap, MiMalloc, SharedHeap};
 
 impl_allocator!(core::alloc;; MiMalloc);
 impl_allocator!(core::alloc;; Heap);
 impl_allocator!(core::alloc;; SharedHeap);
-impl_allocator!(core::alloc; 'a; Local<'a>);
+impl_allocator!(core::alloc; 'a; LocalHeap<'a>);

@@ -29,7 +29,7 @@ pub struct ArenaOptions {
 
 /// What [`ArenaOptions::manage`] is told about the memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Foreign {
+pub struct RegionAttributes {
     /// It can be read and written already. If not, mimalloc makes it so, page
     /// by page, by the means that the system has for its own memory.
     pub committed: bool,
@@ -137,7 +137,7 @@ impl ArenaOptions {
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         let len = memory.len();
         let start = NonNull::from(memory).cast::<u8>();
-        let foreign = Foreign {
+        let foreign = RegionAttributes {
             committed: true,
             pinned: true,
             zeroed: false,
@@ -169,7 +169,7 @@ impl ArenaOptions {
         self,
         start: NonNull<u8>,
         len: usize,
-        foreign: Foreign,
+        foreign: RegionAttributes,
     ) -> Result<Arena, ArenaError> {
         if foreign.pinned && cfg!(mimalloc_guard_pages) {
             return Err(ArenaError::Pinned);

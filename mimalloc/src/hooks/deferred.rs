@@ -5,7 +5,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 /// The `fn(bool, u64)` that is set, or null.
 static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
@@ -50,18 +50,18 @@ static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 /// mimalloc::collect(true);
 /// assert!(CALLS.load(Ordering::Relaxed) >= 1);
 /// ```
-#[cfg(any(mimalloc_v2, mimalloc_mended))]
+#[cfg(any(mimalloc_v2, mimalloc_patched))]
 #[doc(alias = "mi_register_deferred_free")]
 pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
     let function = hook.map_or(ptr::null_mut(), |hook| hook as *mut ());
     FUNCTION.store(function, Ordering::Release);
-    let trampoline: ffi::mi_deferred_free_fun = match hook {
+    let trampoline: sys::mi_deferred_free_fun = match hook {
         Some(_) => Some(deferred_free),
         None => None,
     };
     // SAFETY: the function is right for as long as the process lives, takes a
     // null argument, and does nothing when no hook is set.
-    unsafe { ffi::mi_register_deferred_free(trampoline, ptr::null_mut()) };
+    unsafe { sys::mi_register_deferred_free(trampoline, ptr::null_mut()) };
 }
 
 /// What mimalloc calls. It aborts on a panic.

@@ -6,7 +6,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 /// An error that mimalloc reported: an `errno` value of the C library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +147,7 @@ pub fn set_error_policy(policy: ErrorPolicy) {
             MODE.store(DEFAULT, Ordering::Release);
             // SAFETY: a null function stands for upstream's own handler.
             unsafe {
-                ffi::mi_register_error(None, ptr::null_mut());
+                sys::mi_register_error(None, ptr::null_mut());
             }
         }
         ErrorPolicy::Ignore => {
@@ -203,7 +203,7 @@ pub fn last_error() -> Option<ErrorCode> {
 fn register() {
     // SAFETY: the function is right for as long as the process lives, and takes
     // a null argument.
-    unsafe { ffi::mi_register_error(Some(error), ptr::null_mut()) };
+    unsafe { sys::mi_register_error(Some(error), ptr::null_mut()) };
 }
 
 /// What mimalloc calls, in the middle of what failed. So it does not allocate or

@@ -18,17 +18,17 @@
 //!
 //! A hook that panics ends the process: no panic travels through C.
 
-mod capture;
 #[cfg_attr(
-    not(any(mimalloc_v2, mimalloc_mended)),
+    not(any(mimalloc_v2, mimalloc_patched)),
     expect(dead_code, reason = "hooks of unpatched v3 are called under locks")
 )]
 mod deferred;
 mod error;
 mod output;
+mod ring;
 
 pub(crate) use deferred::collecting;
-#[cfg(any(mimalloc_v2, mimalloc_mended))]
+#[cfg(any(mimalloc_v2, mimalloc_patched))]
 pub use deferred::set_deferred_free;
 pub use error::{
     ErrorCode, ErrorKind, ErrorPolicy, error_count, last_error, set_error_hook, set_error_policy,

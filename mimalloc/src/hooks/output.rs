@@ -6,9 +6,9 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
-use super::capture::Ring;
+use super::ring::Ring;
 
 /// Where mimalloc's messages go: warnings, errors, options, statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -108,7 +108,7 @@ fn change(mode: u8) {
     let mut is_first = false;
     if mode == STDERR {
         // SAFETY: a null function stands for standard error.
-        unsafe { ffi::mi_register_output(None, ptr::null_mut()) };
+        unsafe { sys::mi_register_output(None, ptr::null_mut()) };
         MODE.store(mode, Ordering::Release);
     } else if FLUSHED.swap(true, Ordering::Relaxed) {
         // Registering again repeats the text of before the first time; keep
@@ -148,7 +148,7 @@ pub(crate) fn hand_over(text: &[u8]) {
 fn register() {
     // SAFETY: the function is right for as long as the process lives, and takes
     // a null argument.
-    unsafe { ffi::mi_register_output(Some(output), ptr::null_mut()) };
+    unsafe { sys::mi_register_output(Some(output), ptr::null_mut()) };
 }
 
 /// What mimalloc calls: with any lock of its own held, on any thread. So it does

@@ -3,16 +3,16 @@
 use core::ffi::c_long;
 use core::fmt;
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 mod error;
-mod kind;
+mod unit;
 #[macro_use]
 mod table;
 
 pub use error::{OptionError, OptionErrorKind};
-pub use kind::{ReadWhen, Unit};
 use table::{Info, Safety};
+pub use unit::{ReadWhen, Unit};
 
 #[cfg(mimalloc_v2)]
 mod v2;
@@ -29,7 +29,7 @@ use v3::INFO;
 pub use v3::Option;
 
 /// The numbers of the options in a system library of another version, by name.
-#[cfg(mimalloc_foreign_options)]
+#[cfg(mimalloc_option_table)]
 const NUMBERS: &[(&str, i32)] = include!(concat!(env!("OUT_DIR"), "/option_numbers.rs"));
 
 const KIB: usize = 1024;
@@ -43,14 +43,14 @@ impl Option {
     ///
     /// No other number ever reaches C: builds with assertions abort on one that
     /// is out of range.
-    #[cfg(not(mimalloc_foreign_options))]
-    pub(crate) const fn number(self) -> core::option::Option<ffi::mi_option_t> {
+    #[cfg(not(mimalloc_option_table))]
+    pub(crate) const fn number(self) -> core::option::Option<sys::mi_option_t> {
         Some(self.info().number)
     }
 
     /// The number of this option in the linked library, if it has the option.
-    #[cfg(mimalloc_foreign_options)]
-    pub(crate) const fn number(self) -> core::option::Option<ffi::mi_option_t> {
+    #[cfg(mimalloc_option_table)]
+    pub(crate) const fn number(self) -> core::option::Option<sys::mi_option_t> {
         let found = lookup(self.name());
         let former = self.info().former;
         let (mut found, mut i) = (found, 0);
@@ -131,7 +131,7 @@ impl Option {
         };
         // SAFETY: `mi_option_get` takes any number of an option, and this one is
         // of the linked library; it may be called on any thread at any time.
-        let value: c_long = unsafe { ffi::mi_option_get(number) };
+        let value: c_long = unsafe { sys::mi_option_get(number) };
         #[allow(
             clippy::useless_conversion,
             reason = "c_long has 32 bits on some targets"
@@ -162,7 +162,7 @@ impl Option {
         {
             self.number().map_or(0, |number| {
                 // SAFETY: like `mi_option_get`, which it calls.
-                unsafe { ffi::mi_option_get_size(number) }
+                unsafe { sys::mi_option_get_size(number) }
             })
         }
         #[cfg(not(mimalloc_has_option_get_size))]
@@ -297,7 +297,7 @@ impl Option {
         let (number, value) = self.checked(value)?;
         // SAFETY: the number is of the linked library; what the value may break
         // the caller answers for.
-        unsafe { ffi::mi_option_set(number, value) };
+        unsafe { sys::mi_option_set(number, value) };
         Ok(())
     }
 
@@ -314,7 +314,7 @@ impl Option {
         let (number, value) = self.checked(value)?;
         // SAFETY: the number is of the linked library; what the value may break
         // the caller answers for.
-        unsafe { ffi::mi_option_set_default(number, value) };
+        unsafe { sys::mi_option_set_default(number, value) };
         Ok(())
     }
 
@@ -325,7 +325,7 @@ impl Option {
         Ok(())
     }
 
-    fn checked(self, value: i64) -> Result<(ffi::mi_option_t, c_long), OptionError> {
+    fn checked(self, value: i64) -> Result<(sys::mi_option_t, c_long), OptionError> {
         let Some(number) = self.number() else {
             return Err(OptionError::new(self, OptionErrorKind::Unsupported));
         };
@@ -364,7 +364,7 @@ impl fmt::Display for Option {
 pub fn print_options() {
     // SAFETY: reads the options and writes to the output handler; any thread,
     // any time.
-    unsafe { ffi::mi_options_print() };
+    unsafe { sys::mi_options_print() };
 }
 
 /// Keeps blocks of threads that have ended out of heaps that are made from now
@@ -417,12 +417,12 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-#[cfg(mimalloc_foreign_options)]
-const fn lookup(name: &str) -> core::option::Option<ffi::mi_option_t> {
+#[cfg(mimalloc_option_table)]
+const fn lookup(name: &str) -> core::option::Option<sys::mi_option_t> {
     let mut i = 0;
     while i < NUMBERS.len() {
         if same(NUMBERS[i].0, name) {
-            return Some(NUMBERS[i].1 as ffi::mi_option_t);
+            return Some(NUMBERS[i].1 as sys::mi_option_t);
         }
         i += 1;
     }

@@ -1,14 +1,14 @@
 //! What an engine's table of options is made of.
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 use super::{ReadWhen, Unit};
 
 /// What the table of an engine says about one option.
 pub(super) struct Info {
     /// `mi_option_…`, from the bindings.
-    #[cfg_attr(mimalloc_foreign_options, expect(dead_code, reason = "numbers differ"))]
-    pub(super) number: ffi::mi_option_t,
+    #[cfg_attr(mimalloc_option_table, expect(dead_code, reason = "numbers differ"))]
+    pub(super) number: sys::mi_option_t,
     pub(super) c_name: &'static str,
     pub(super) env_name: &'static str,
     pub(super) unit: Unit,
@@ -16,7 +16,7 @@ pub(super) struct Info {
     pub(super) safety: Safety,
     /// Names of the same option in other versions, without prefix.
     #[cfg_attr(
-        not(mimalloc_foreign_options),
+        not(mimalloc_option_table),
         expect(dead_code, reason = "numbers are right")
     )]
     pub(super) former: &'static [&'static str],

@@ -22,39 +22,39 @@ use core::ptr;
 
 use mimalloc_sys as sys;
 
+use super::backend::RawAlloc;
 #[cfg(mimalloc_sized_free)]
-use super::layout::is_small_free;
-use super::layout::{
-    WORD, is_likely_natural, is_likely_natural_large, is_plain, is_refused, is_small,
+use super::size_class::is_small_free;
+use super::size_class::{
+    WORD, fits_default_align, is_refused, is_small, probably_aligned, probably_aligned_large,
 };
-use super::source::Source;
 
 /// Allocates a block for `layout`, whose size is not zero; null when out of
 /// memory.
 ///
 /// # Safety
 ///
-/// `layout.size() != 0`, and `source` is usable on this thread.
+/// `layout.size() != 0`, and `backend` is usable on this thread.
 #[inline(always)]
-pub(crate) unsafe fn allocate<S: Source>(source: S, layout: Layout) -> *mut u8 {
+pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u8 {
     let (size, align) = (layout.size(), layout.align());
     if is_refused(size, align) {
         return ptr::null_mut();
     }
-    if is_plain(size, align) {
+    if fits_default_align(size, align) {
         if is_small(size) {
-            // SAFETY: `is_small` is the entry's bound; the source is usable.
-            unsafe { source.malloc_small(size) }.cast()
+            // SAFETY: `is_small` is the entry's bound; the backend is usable.
+            unsafe { backend.malloc_small(size) }.cast()
         } else {
-            // SAFETY: the source is usable.
-            unsafe { source.malloc(size) }.cast()
+            // SAFETY: the backend is usable.
+            unsafe { backend.malloc(size) }.cast()
         }
-    } else if is_likely_natural(size, align) {
-        // SAFETY: `is_likely_natural` includes `is_small`.
-        unsafe { natural::<S, false>(source, size, align) }
+    } else if probably_aligned(size, align) {
+        // SAFETY: `probably_aligned` includes `is_small`.
+        unsafe { alloc_and_check::<S, false>(backend, size, align) }
     } else {
-        // SAFETY: the source is usable.
-        unsafe { over_aligned(source, size, align) }
+        // SAFETY: the backend is usable.
+        unsafe { over_aligned(backend, size, align) }
     }
 }
 
@@ -64,25 +64,25 @@ pub(crate) unsafe fn allocate<S: Source>(source: S, layout: Layout) -> *mut u8 {
 ///
 /// As for [`allocate`].
 #[inline(always)]
-pub(crate) unsafe fn allocate_zeroed<S: Source>(source: S, layout: Layout) -> *mut u8 {
+pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) -> *mut u8 {
     let (size, align) = (layout.size(), layout.align());
     if is_refused(size, align) {
         return ptr::null_mut();
     }
-    if is_plain(size, align) {
+    if fits_default_align(size, align) {
         if is_small(size) {
-            // SAFETY: `is_small` is the entry's bound; the source is usable.
-            unsafe { source.zalloc_small(size) }.cast()
+            // SAFETY: `is_small` is the entry's bound; the backend is usable.
+            unsafe { backend.zalloc_small(size) }.cast()
         } else {
-            // SAFETY: the source is usable.
-            unsafe { source.zalloc(size) }.cast()
+            // SAFETY: the backend is usable.
+            unsafe { backend.zalloc(size) }.cast()
         }
-    } else if is_likely_natural(size, align) {
-        // SAFETY: `is_likely_natural` includes `is_small`.
-        unsafe { natural::<S, true>(source, size, align) }
+    } else if probably_aligned(size, align) {
+        // SAFETY: `probably_aligned` includes `is_small`.
+        unsafe { alloc_and_check::<S, true>(backend, size, align) }
     } else {
-        // SAFETY: the source is usable.
-        unsafe { aligned::<S, true>(source, size, align) }
+        // SAFETY: the backend is usable.
+        unsafe { aligned::<S, true>(backend, size, align) }
     }
 }
 
@@ -90,65 +90,69 @@ pub(crate) unsafe fn allocate_zeroed<S: Source>(source: S, layout: Layout) -> *m
 ///
 /// # Safety
 ///
-/// `0 < size <= SMALL_MAX`, `align` is a power of two, `source` is usable.
+/// `0 < size <= SMALL_MAX`, `align` is a power of two, `backend` is usable.
 #[inline(never)]
-unsafe fn natural<S: Source, const ZERO: bool>(source: S, size: usize, align: usize) -> *mut u8 {
+unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
+    backend: S,
+    size: usize,
+    align: usize,
+) -> *mut u8 {
     let block = if ZERO {
         // SAFETY: the caller keeps `size` small.
-        unsafe { source.zalloc_small(size) }
+        unsafe { backend.zalloc_small(size) }
     } else {
         // SAFETY: the caller keeps `size` small.
-        unsafe { source.malloc_small(size) }
+        unsafe { backend.malloc_small(size) }
     };
     if block.addr() & (align - 1) == 0 {
         return block.cast();
     }
     // SAFETY: the block is live and nobody else has seen it.
     unsafe { sys::mi_free(block) };
-    // SAFETY: the source is usable.
-    unsafe { aligned::<S, ZERO>(source, size, align) }
+    // SAFETY: the backend is usable.
+    unsafe { aligned::<S, ZERO>(backend, size, align) }
 }
 
 /// Over-aligned larger blocks.
 ///
 /// # Safety
 ///
-/// `size != 0`, `align` is a power of two, `source` is usable.
+/// `size != 0`, `align` is a power of two, `backend` is usable.
 #[inline(never)]
-unsafe fn over_aligned<S: Source>(source: S, size: usize, align: usize) -> *mut u8 {
-    if is_likely_natural_large(size, align) {
-        // SAFETY: the source is usable.
-        let block = unsafe { source.malloc(size) };
+unsafe fn over_aligned<S: RawAlloc>(backend: S, size: usize, align: usize) -> *mut u8 {
+    if probably_aligned_large(size, align) {
+        // SAFETY: the backend is usable.
+        let block = unsafe { backend.malloc(size) };
         if block.addr() & (align - 1) == 0 {
             return block.cast();
         }
         // SAFETY: the block is live and nobody else has seen it.
         unsafe { sys::mi_free(block) };
     }
-    // SAFETY: the source is usable.
-    unsafe { aligned::<S, false>(source, size, align) }
+    // SAFETY: the backend is usable.
+    unsafe { aligned::<S, false>(backend, size, align) }
 }
 
 /// A block from the entry that takes an alignment.
 ///
 /// # Safety
 ///
-/// `size != 0`, `align` is a power of two, `source` is usable.
+/// `size != 0`, `align` is a power of two, `backend` is usable.
 #[inline(always)]
-unsafe fn aligned<S: Source, const ZERO: bool>(source: S, size: usize, align: usize) -> *mut u8 {
+unsafe fn aligned<S: RawAlloc, const ZERO: bool>(backend: S, size: usize, align: usize) -> *mut u8 {
     let block = if ZERO {
-        // SAFETY: the source is usable.
-        unsafe { source.zalloc_aligned(size, align) }
+        // SAFETY: the backend is usable.
+        unsafe { backend.zalloc_aligned(size, align) }
     } else {
-        // SAFETY: the source is usable.
-        unsafe { source.malloc_aligned(size, align) }
+        // SAFETY: the backend is usable.
+        unsafe { backend.malloc_aligned(size, align) }
     };
     #[cfg(mimalloc_realign)]
     if block.addr() & (align - 1) != 0 {
         // SAFETY: the block is live and nobody else has seen it.
         unsafe { sys::mi_free(block) };
-        // SAFETY: the source is usable.
-        return unsafe { aligned_once_more::<S, ZERO>(source, size, align) };
+        // SAFETY: the backend is usable.
+        return unsafe { aligned_once_more::<S, ZERO>(backend, size, align) };
     }
     block.cast()
 }
@@ -162,17 +166,17 @@ unsafe fn aligned<S: Source, const ZERO: bool>(source: S, size: usize, align: us
 /// As for [`aligned`].
 #[cold]
 #[cfg(mimalloc_realign)]
-unsafe fn aligned_once_more<S: Source, const ZERO: bool>(
-    source: S,
+unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
+    backend: S,
     size: usize,
     align: usize,
 ) -> *mut u8 {
     let block = if ZERO {
-        // SAFETY: the source is usable.
-        unsafe { source.zalloc_aligned(size + 1, align) }
+        // SAFETY: the backend is usable.
+        unsafe { backend.zalloc_aligned(size + 1, align) }
     } else {
-        // SAFETY: the source is usable.
-        unsafe { source.malloc_aligned(size + 1, align) }
+        // SAFETY: the backend is usable.
+        unsafe { backend.malloc_aligned(size + 1, align) }
     };
     if block.addr() & (align - 1) == 0 {
         return block.cast();
@@ -231,10 +235,10 @@ unsafe fn free_over_aligned(ptr: *mut u8) {
 /// # Safety
 ///
 /// `ptr` is a live block that fits `old`; neither `old.size()` nor `new_size`
-/// is zero, and `new_size` is valid for the alignment; `source` is usable.
+/// is zero, and `new_size` is valid for the alignment; `backend` is usable.
 #[inline(always)]
-pub(crate) unsafe fn resize<S: Source>(
-    source: S,
+pub(crate) unsafe fn resize<S: RawAlloc>(
+    backend: S,
     ptr: *mut u8,
     old: Layout,
     new_size: usize,
@@ -242,15 +246,15 @@ pub(crate) unsafe fn resize<S: Source>(
     if is_refused(new_size, old.align()) {
         return ptr::null_mut();
     }
-    if !is_plain(new_size, old.align()) {
+    if !fits_default_align(new_size, old.align()) {
         // SAFETY: as promised by the caller.
-        return unsafe { resize_aligned(source, ptr, old, new_size) };
+        return unsafe { resize_aligned(backend, ptr, old, new_size) };
     }
     // Growing a small block to at least its double can't stay in place (but
     // for the tiniest): going there directly spares asking for its page.
     if is_small(new_size) && new_size >= 2 * old.size() && new_size > 2 * WORD {
-        // SAFETY: `is_small` is the entry's bound; the source is usable.
-        let new = unsafe { source.malloc_small(new_size) }.cast::<u8>();
+        // SAFETY: `is_small` is the entry's bound; the backend is usable.
+        let new = unsafe { backend.malloc_small(new_size) }.cast::<u8>();
         if !new.is_null() {
             // SAFETY: both blocks are live and distinct, and both hold
             // `old.size()` bytes, since `new_size` is the larger.
@@ -260,8 +264,8 @@ pub(crate) unsafe fn resize<S: Source>(
         }
         return new;
     }
-    // SAFETY: the block is live and the source usable.
-    unsafe { source.realloc(ptr.cast(), new_size) }.cast()
+    // SAFETY: the block is live and the backend usable.
+    unsafe { backend.realloc(ptr.cast(), new_size) }.cast()
 }
 
 /// [`resize`] at an alignment that plain blocks don't have.
@@ -270,20 +274,20 @@ pub(crate) unsafe fn resize<S: Source>(
 ///
 /// As for [`resize`].
 #[inline(never)]
-unsafe fn resize_aligned<S: Source>(
-    source: S,
+unsafe fn resize_aligned<S: RawAlloc>(
+    backend: S,
     ptr: *mut u8,
     old: Layout,
     new_size: usize,
 ) -> *mut u8 {
-    // SAFETY: the block is live and the source usable.
-    match unsafe { source.realloc_aligned(ptr.cast(), new_size, old.align()) } {
+    // SAFETY: the block is live and the backend usable.
+    match unsafe { backend.realloc_aligned(ptr.cast(), new_size, old.align()) } {
         Some(new) => new.cast(),
         None => {
             // SAFETY: the caller vouches for size and alignment.
             let new = unsafe { Layout::from_size_align_unchecked(new_size, old.align()) };
             // SAFETY: as promised by the caller.
-            unsafe { relocate(source, ptr, old, new) }
+            unsafe { relocate(backend, ptr, old, new) }
         }
     }
 }
@@ -292,17 +296,17 @@ unsafe fn resize_aligned<S: Source>(
 ///
 /// # Safety
 ///
-/// `ptr` is a live block that fits `old`; neither size is zero; `source` is
+/// `ptr` is a live block that fits `old`; neither size is zero; `backend` is
 /// usable.
 #[inline(never)]
-pub(super) unsafe fn relocate<S: Source>(
-    source: S,
+pub(super) unsafe fn relocate<S: RawAlloc>(
+    backend: S,
     ptr: *mut u8,
     old: Layout,
     new: Layout,
 ) -> *mut u8 {
-    // SAFETY: the size is not zero and the source usable.
-    let to = unsafe { allocate(source, new) };
+    // SAFETY: the size is not zero and the backend usable.
+    let to = unsafe { allocate(backend, new) };
     if !to.is_null() {
         let kept = old.size().min(new.size());
         // SAFETY: both blocks are live, distinct and hold `kept` bytes.

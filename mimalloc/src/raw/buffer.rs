@@ -4,7 +4,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::{alloc, source};
+use super::{alloc, backend};
 
 /// # Invariants
 ///
@@ -32,7 +32,7 @@ impl<T: Copy> Buffer<T> {
         }
         let layout = Layout::array::<T>(capacity).ok()?;
         // SAFETY: the size is not zero; the default heap is always usable.
-        let block = unsafe { alloc::allocate(source::Default, layout) };
+        let block = unsafe { alloc::allocate(backend::DefaultHeap, layout) };
         // INVARIANT: a fresh block, with nothing in it yet.
         Some(Self {
             start: NonNull::new(block.cast())?,

@@ -2,8 +2,8 @@
 //!
 //! mimalloc ends a thread's heaps with the thread. Whatever runs on the thread
 //! later, such as the destructor of a pthread key made after mimalloc's, may
-//! still own one. The pinned source of v2 is built with a correction
-//! (`mimalloc-sys/build/unit/v2.rs`) that leaves a dead heap: nothing is in it,
+//! still own one. The pinned backend of v2 is built with a correction
+//! (`mimalloc-sys/build/patches/v2.rs`) that leaves a dead heap: nothing is in it,
 //! and every allocation in it is null. With another library there are no owned
 //! heaps in safe code.
 

@@ -2,13 +2,13 @@
 //! mimalloc's functions. Everything above speaks in [`core::alloc::Layout`].
 
 pub(crate) mod alloc;
+pub(crate) mod allocator;
+pub(crate) mod backend;
 pub(crate) mod buffer;
-#[cfg_attr(not(mimalloc_theap_cache), path = "no_cache.rs")]
-pub(crate) mod cache;
-pub(crate) mod container;
 pub(crate) mod keep;
-pub(crate) mod layout;
 pub(crate) mod lock;
-pub(crate) mod source;
+pub(crate) mod size_class;
 pub(crate) mod string;
-pub(crate) mod thread_part;
+pub(crate) mod theap;
+#[cfg_attr(not(mimalloc_theap_cache), path = "theap_cache_none.rs")]
+pub(crate) mod theap_cache;

@@ -43,7 +43,7 @@ pub(crate) unsafe fn copy(from: *const c_char, text: Text) -> *mut c_char {
 /// `from` is a C string.
 pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, text: Text) -> *mut c_char {
     let heap = heap.as_raw();
-    if !super::thread_part::ready() {
+    if !super::theap::thread_is_initialized() {
         return core::ptr::null_mut();
     }
     match text {

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use mimalloc_sys as ffi;
+use mimalloc_sys as sys;
 
 use crate::raw::lock;
 
@@ -10,7 +10,7 @@ mod count;
 mod error;
 mod json;
 #[cfg(feature = "serde")]
-mod ser;
+mod serde;
 mod text;
 
 pub use count::{Bin, ChunkKind, StatCount};
@@ -18,7 +18,7 @@ pub use error::StatsError;
 pub use json::write_stats_json;
 
 /// The number of size classes, with the one for all larger blocks.
-const BINS: usize = ffi::MI_BIN_HUGE as usize + 1;
+const BINS: usize = sys::MI_BIN_HUGE as usize + 1;
 
 /// What a field counts.
 #[derive(Clone, Copy)]
@@ -147,7 +147,7 @@ pub use v2::Stats;
 #[cfg(mimalloc_v3)]
 pub use v3::Stats;
 
-fn count(raw: ffi::mi_stat_count_t) -> StatCount {
+fn count(raw: sys::mi_stat_count_t) -> StatCount {
     StatCount {
         total: raw.total,
         peak: raw.peak,
@@ -156,7 +156,7 @@ fn count(raw: ffi::mi_stat_count_t) -> StatCount {
 }
 
 /// Counters only grow; one that has overflowed shows 0.
-fn counter(raw: ffi::mi_stat_counter_t) -> u64 {
+fn counter(raw: sys::mi_stat_counter_t) -> u64 {
     u64::try_from(raw.total).unwrap_or(0)
 }
 
@@ -180,12 +180,12 @@ impl Stats {
         {
             // SAFETY: adds the calling thread's numbers to those of the process;
             // touches nothing of other threads but atomics.
-            unsafe { ffi::mi_stats_merge() };
+            unsafe { sys::mi_stats_merge() };
         }
         // SAFETY: `mi_stats_get` writes at most the size that is in the header,
         // to memory that is all ours. No heap is destroyed meanwhile, because
         // the lock is held (upstream merges the thread's part of each heap).
-        filled_by(|raw| unsafe { ffi::mi_stats_get(raw) })
+        filled_by(|raw| unsafe { sys::mi_stats_get(raw) })
     }
 
     /// The size classes of blocks, from 8 bytes up, with how many blocks of each
@@ -213,19 +213,19 @@ impl Stats {
 ///
 /// `heap` is a live heap, and stays alive during the call.
 #[cfg(mimalloc_has_heap_stats)]
-pub(crate) unsafe fn heap_stats(heap: *mut ffi::mi_heap_t) -> Result<Stats, StatsError> {
+pub(crate) unsafe fn heap_stats(heap: *mut sys::mi_heap_t) -> Result<Stats, StatsError> {
     // SAFETY: `mi_heap_stats_get` writes at most the size that is in the header,
     // to memory that is all ours; the heap is live, says the caller.
-    filled_by(|raw| unsafe { ffi::mi_heap_stats_get(heap, raw) })
+    filled_by(|raw| unsafe { sys::mi_heap_stats_get(heap, raw) })
 }
 
 /// Copies what `get` fills in; it returns false if it does not know the layout.
-fn filled_by(get: impl FnOnce(*mut ffi::mi_stats_t) -> bool) -> Result<Stats, StatsError> {
-    let zeroed = MaybeUninit::<ffi::mi_stats_t>::zeroed();
+fn filled_by(get: impl FnOnce(*mut sys::mi_stats_t) -> bool) -> Result<Stats, StatsError> {
+    let zeroed = MaybeUninit::<sys::mi_stats_t>::zeroed();
     // SAFETY: the struct consists of integers, for which zero bytes are a value.
     let mut raw = unsafe { zeroed.assume_init() };
-    raw.size = size_of::<ffi::mi_stats_t>();
-    raw.version = ffi::MI_STAT_VERSION as usize;
+    raw.size = size_of::<sys::mi_stats_t>();
+    raw.version = sys::MI_STAT_VERSION as usize;
     if get(&raw mut raw) {
         Ok(Stats::copy(&raw))
     } else {
@@ -250,7 +250,7 @@ fn block_size(bin: usize) -> usize {
     #[cfg(mimalloc_has_bin_size)]
     {
         // SAFETY: a table look-up that checks the bin.
-        unsafe { ffi::mi_stats_get_bin_size(bin) }
+        unsafe { sys::mi_stats_get_bin_size(bin) }
     }
     #[cfg(not(mimalloc_has_bin_size))]
     {

@@ -1,8 +1,8 @@
-//! No closure gets a `Local` with a lifetime of its own choice.
+//! No closure gets a `LocalHeap` with a lifetime of its own choice.
 
-use mimalloc::{Heap, Local};
+use mimalloc::{Heap, LocalHeap};
 
-fn keep(local: Local<'static>) {
+fn keep(local: LocalHeap<'static>) {
     let _ = local;
 }
 

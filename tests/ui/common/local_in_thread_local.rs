@@ -1,11 +1,11 @@
-//! A `Local` is not put into a thread-local.
+//! A `LocalHeap` is not put into a thread-local.
 
 use std::cell::Cell;
 
-use mimalloc::{Heap, Local};
+use mimalloc::{Heap, LocalHeap};
 
 thread_local! {
-    static KEPT: Cell<Option<Local<'static>>> = const { Cell::new(None) };
+    static KEPT: Cell<Option<LocalHeap<'static>>> = const { Cell::new(None) };
 }
 
 fn main() {

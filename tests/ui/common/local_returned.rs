@@ -1,4 +1,4 @@
-//! A `Local` does not leave its closure as the result.
+//! A `LocalHeap` does not leave its closure as the result.
 
 use mimalloc::Heap;
 

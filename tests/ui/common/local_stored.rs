@@ -1,10 +1,10 @@
-//! A `Local` does not leave its closure through a variable outside.
+//! A `LocalHeap` does not leave its closure through a variable outside.
 
-use mimalloc::{Heap, Local};
+use mimalloc::{Heap, LocalHeap};
 
 fn main() {
     let heap = Heap::new().unwrap();
-    let mut escaped: Option<Local<'_>> = None;
+    let mut escaped: Option<LocalHeap<'_>> = None;
     heap.with_local(|local| escaped = Some(local));
     let _ = escaped;
 }

@@ -1,4 +1,4 @@
-//! Collections of two `Local`s have different types: one does not end up in the other's place.
+//! Collections of two `LocalHeap`s have different types: one does not end up in the other's place.
 
 use allocator_api2_02::vec::Vec;
 use mimalloc::Heap;

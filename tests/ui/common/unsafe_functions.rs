@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use mimalloc::{Arena, Foreign, Heap, HeapCString, MiMalloc, hooks};
+use mimalloc::{Arena, RegionAttributes, Heap, HeapCString, MiMalloc, hooks};
 
 fn main() {
     let heap = Heap::new().unwrap();
@@ -14,7 +14,7 @@ fn main() {
     let _ = Heap::from_raw(NonNull::dangling());
     let _ = MiMalloc.usable_size(main);
     let _ = HeapCString::<MiMalloc>::from_raw(NonNull::dangling());
-    let _ = Arena::options().manage(NonNull::dangling(), 1 << 30, Foreign::default());
+    let _ = Arena::options().manage(NonNull::dangling(), 1 << 30, RegionAttributes::default());
     hooks::set_output_hook(|_| {});
     hooks::set_error_hook(|_| {});
     let _ = mimalloc::Option::DestroyOnExit.set_unchecked(1);

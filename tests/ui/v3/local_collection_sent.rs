@@ -1,4 +1,4 @@
-//! A collection in a `Local`, which would grow there, is not moved to another thread.
+//! A collection in a `LocalHeap`, which would grow there, is not moved to another thread.
 
 use std::thread;
 

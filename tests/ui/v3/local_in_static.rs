@@ -1,10 +1,10 @@
-//! A `Local` is not put into a static.
+//! A `LocalHeap` is not put into a static.
 
 use std::sync::Mutex;
 
-use mimalloc::{Heap, Local};
+use mimalloc::{Heap, LocalHeap};
 
-static KEPT: Mutex<Option<Local<'static>>> = Mutex::new(None);
+static KEPT: Mutex<Option<LocalHeap<'static>>> = Mutex::new(None);
 
 fn main() {
     let heap = Heap::new().unwrap();

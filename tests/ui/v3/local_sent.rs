@@ -1,4 +1,4 @@
-//! A `Local` is not moved to another thread.
+//! A `LocalHeap` is not moved to another thread.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! A `Local` is not used on another thread by reference.
+//! A `LocalHeap` is not used on another thread by reference.
 
 use std::thread;
 

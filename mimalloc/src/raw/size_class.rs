@@ -15,7 +15,7 @@ pub(crate) const MAX_ALIGN: usize = 16;
 
 /// Whether a plain `mi_malloc(size)` is aligned to `align`.
 #[inline(always)]
-pub(crate) const fn is_plain(size: usize, align: usize) -> bool {
+pub(crate) const fn fits_default_align(size: usize, align: usize) -> bool {
     align <= WORD || (align <= MAX_ALIGN && align <= size)
 }
 
@@ -49,15 +49,15 @@ pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
 /// [`SMALL_MAX`] that holds a multiple of a power of two is itself a multiple
 /// of it, unless padding is added or blocks are sampled.
 #[inline(always)]
-pub(crate) const fn is_likely_natural(size: usize, align: usize) -> bool {
+pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
     !cfg!(mimalloc_padding) && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
 }
 
-/// As [`is_likely_natural`] for larger blocks: powers of two up to an OS page,
+/// As [`probably_aligned`] for larger blocks: powers of two up to an OS page,
 /// and whole pages while several of them share a mimalloc page of the smallest
 /// kind. Beyond that engine v3 shifts blocks on purpose.
 #[inline(always)]
-pub(crate) const fn is_likely_natural_large(size: usize, align: usize) -> bool {
+pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
     const PAGE: usize = 4096;
     const SMALL_PAGE_MAX: usize = 8192;
     cfg!(all(mimalloc_v3, not(mimalloc_padding)))
@@ -69,14 +69,14 @@ pub(crate) const fn is_likely_natural_large(size: usize, align: usize) -> bool {
 /// Whether a request must not reach mimalloc. Only for unpatched sources of
 /// engine v3 on 32-bit targets, which take areas of 2 GiB and more for negative
 /// and write to memory that is not committed (see `PROLOGUE` in
-/// `mimalloc-sys/build/unit.rs`).
+/// `mimalloc-sys/build/patches.rs`).
 #[inline(always)]
 pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
     const LIMIT: usize = isize::MAX as usize - (8 << 20);
     cfg!(all(
         target_pointer_width = "32",
         mimalloc_v3,
-        not(mimalloc_mended)
+        not(mimalloc_patched)
     )) && size.saturating_add(align) > LIMIT
 }
 
@@ -95,7 +95,7 @@ mod tests {
             let align = 1_usize << shift;
             for size in 1..=8192 {
                 let promised = if size >= MAX_ALIGN { MAX_ALIGN } else { WORD };
-                if is_plain(size, align) {
+                if fits_default_align(size, align) {
                     assert!(align <= promised || (align <= size && align <= MAX_ALIGN));
                 } else {
                     assert!(align > WORD);
@@ -115,7 +115,7 @@ mod tests {
         ] {
             let expected = cfg!(all(mimalloc_v3, not(mimalloc_padding)));
             assert_eq!(
-                is_likely_natural_large(size, align),
+                probably_aligned_large(size, align),
                 expected,
                 "{size} {align}"
             );
@@ -127,7 +127,7 @@ mod tests {
             (2049, 1),
             (100, 4096),
         ] {
-            assert!(!is_likely_natural_large(size, align), "{size} {align}");
+            assert!(!probably_aligned_large(size, align), "{size} {align}");
         }
     }
 

@@ -10,7 +10,7 @@ use core::alloc::Layout;
 
 use crate::error::HeapError;
 use crate::heap::Heap;
-use crate::raw::{alloc, source};
+use crate::raw::{alloc, backend};
 
 /// What all handles of one heap point to.
 struct Shared {
@@ -92,7 +92,7 @@ impl SharedHeap {
     /// heap is then dropped.
     pub fn from_heap(heap: Heap) -> Result<Self, HeapError> {
         // SAFETY: `Shared` has a size; the default heap is always usable.
-        let block = unsafe { alloc::allocate(source::Default, Layout::new::<Shared>()) };
+        let block = unsafe { alloc::allocate(backend::DefaultHeap, Layout::new::<Shared>()) };
         let shared = NonNull::new(block.cast::<Shared>()).ok_or(HeapError::OutOfMemory)?;
         // SAFETY: a fresh block that fits `Shared`.
         unsafe {
@@ -128,8 +128,8 @@ impl SharedHeap {
     }
 
     #[inline(always)]
-    pub(crate) fn source(&self) -> source::InHeap {
-        self.shared().heap.source()
+    pub(crate) fn backend(&self) -> backend::HeapBackend {
+        self.shared().heap.backend()
     }
 }
 

@@ -28,14 +28,14 @@ const PROLOGUE: &str = r#"
 "#;
 
 /// C code around one of upstream's files.
-struct Mend {
+struct Patch {
     /// The file, as `static.c` includes it.
     file: &'static str,
     before: &'static str,
     after: &'static str,
 }
 
-const MENDS: &[Mend] = &[
+const PATCHES: &[Patch] = &[
     // Running out of memory for a thread's table of variables is reported with
     // the code of corrupted memory, at which builds with debugging or hardening
     // abort.
@@ -43,7 +43,7 @@ const MENDS: &[Mend] = &[
     // `_mi_thread_locals_done` frees the table of slots when the process ends, and
     // keeps the pointer and destroys the lock, while threads that go on may make
     // heaps. The pointer is cleared before the table is freed, and the lock stays.
-    Mend {
+    Patch {
         file: "util/threadlocal.c",
         before: r#"
 #include <errno.h>
@@ -72,7 +72,7 @@ static void mimalloc_sys_meta_free(mi_subproc_t* subproc, void* p, mi_memid_t me
     // made while the heap's `arena_pages_lock` is held. That allocation must not
     // call a deferred free: a hook that allocates in the heap would wait for the
     // lock for ever.
-    Mend {
+    Patch {
         file: "arena/arena-page.c",
         before: r#"
 #include "mimalloc/prim/prim-tls.h"
@@ -96,7 +96,7 @@ static inline void* mimalloc_sys_zalloc_aligned(mi_heap_t* heap, size_t size, si
     // Metadata comes from a theap that all threads share under the lock
     // `theap_meta_lock`. An allocation there must not call a deferred free
     // either: the hook would need the lock as soon as it needs metadata.
-    Mend {
+    Patch {
         file: "heap/subproc.c",
         before: r#"
 static inline void* mimalloc_sys_meta_zalloc(mi_theap_t* theap, size_t size) {
@@ -125,7 +125,7 @@ static inline void* mimalloc_sys_meta_zalloc_aligned(mi_theap_t* theap, size_t s
     // (`mi_heap_new` calls `mi_thread_init`). Where thread-local destructors run
     // after mimalloc's (musl, Windows), a collection in a heap could then only
     // abort: asking for a theap initialises the thread again, as up to 3.6.1.
-    Mend {
+    Patch {
         file: "heap/heap.c",
         before: r#"
 #include "mimalloc/heap/theap.h"
@@ -154,7 +154,7 @@ static inline bool mimalloc_sys_is_done(void) {
     // as there may be several versions of a crate that depends on this one.
     //
     // `mimalloc_sys_thread_init` is `mi_thread_init` with an answer.
-    Mend {
+    Patch {
         file: "heap/process.c",
         before: r#"
 #include "mimalloc/util/threadlocal.h"
@@ -189,8 +189,8 @@ bool mi_cdecl mimalloc_sys_thread_init(void) { return mi_theap_is_initialized(_m
     },
 ];
 
-#[path = "../src/layout.rs"]
-mod layout;
+#[path = "../src/offsets.rs"]
+mod offsets;
 
 /// Checks what Rust takes for granted about upstream's types when it allocates
 /// small blocks itself.
@@ -199,12 +199,12 @@ fn layout_checks() -> String {
         r#"
 #include <stddef.h>
 #if MI_PADDING || MI_ENCODE_FREELIST || MI_SAMPLE==2 || MI_SECURE || MI_DEBUG || MI_STATS>=2 || MI_TRACK_ENABLED || MI_PAC || MI_MTE
-#error "this changes how blocks are allocated: see mimalloc-sys/src/fast.rs"
+#error "this changes how blocks are allocated: see mimalloc-sys/src/inline_alloc.rs"
 #endif
 #ifdef __cplusplus
-#define mimalloc_sys_check(condition) static_assert(condition, "see mimalloc-sys/src/layout.rs")
+#define mimalloc_sys_check(condition) static_assert(condition, "see mimalloc-sys/src/offsets.rs")
 #else
-#define mimalloc_sys_check(condition) _Static_assert(condition, "see mimalloc-sys/src/layout.rs")
+#define mimalloc_sys_check(condition) _Static_assert(condition, "see mimalloc-sys/src/offsets.rs")
 #endif
 mimalloc_sys_check(offsetof(mi_theap_t, pages_free_direct) == {});
 mimalloc_sys_check(sizeof(((mi_theap_t*)0)->pages_free_direct[0]) == 8);
@@ -213,28 +213,28 @@ mimalloc_sys_check(offsetof(mi_page_t, free) == {} && sizeof(((mi_page_t*)0)->fr
 mimalloc_sys_check(offsetof(mi_page_t, xused) == {} && sizeof(mi_used_t) == 8);
 mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);
 "#,
-        layout::THEAP_PAGES,
-        layout::PAGE_FREE,
-        layout::PAGE_USED
+        offsets::THEAP_PAGES,
+        offsets::PAGE_FREE,
+        offsets::PAGE_USED
     )
 }
 
 /// `static.c` with what we wrap around its includes.
 #[derive(Debug)]
-pub(crate) struct Unit {
+pub(crate) struct TranslationUnit {
     text: String,
     /// Our code goes around upstream's.
-    is_mended: bool,
+    is_patched: bool,
     /// Our code for v2 does.
     keeps_heaps: bool,
     checks_layout: bool,
 }
 
-impl Unit {
+impl TranslationUnit {
     /// That of the tree at `source`.
     pub(crate) fn read(
         source: &Path,
-        is_mended: bool,
+        is_patched: bool,
         keeps_heaps: bool,
         checks_layout: bool,
     ) -> Result<Self, String> {
@@ -243,46 +243,46 @@ impl Unit {
             fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
         let unit = Self {
             text,
-            is_mended,
+            is_patched,
             keeps_heaps,
             checks_layout,
         };
-        let is_missing = |mend: &&Mend| {
+        let is_missing = |patch: &&Patch| {
             !unit
                 .text
                 .lines()
-                .any(|line| included(line) == Some(mend.file))
+                .any(|line| included(line) == Some(patch.file))
         };
-        match unit.mends().iter().find(is_missing) {
-            Some(mend) => Err(format!(
-                "{} does not include {}, which build/unit.rs corrects.\nRun `cargo xtask vendor`; \
+        match unit.patches().iter().find(is_missing) {
+            Some(patch) => Err(format!(
+                "{} does not include {}, which build/patches.rs corrects.\nRun `cargo xtask vendor`; \
                  after a bump, see whether the correction is still needed.",
                 path.display(),
-                mend.file
+                patch.file
             )),
             None => Ok(unit),
         }
     }
 
-    fn mends(&self) -> &'static [Mend] {
-        if self.is_mended {
-            MENDS
+    fn patches(&self) -> &'static [Patch] {
+        if self.is_patched {
+            PATCHES
         } else if self.keeps_heaps {
-            v2::MENDS
+            v2::PATCHES
         } else {
             &[]
         }
     }
 
-    fn mend(&self, file: Option<&str>) -> Option<&'static Mend> {
-        self.mends().iter().find(|mend| file == Some(mend.file))
+    fn patch(&self, file: Option<&str>) -> Option<&'static Patch> {
+        self.patches().iter().find(|patch| file == Some(patch.file))
     }
 
     /// Writes the file into the build's own directory, with the includes of
     /// those files that are to be kept.
     pub(crate) fn write(&self, name: &str, keep: impl Fn(&str) -> bool) -> Result<PathBuf, String> {
         let mut text = String::with_capacity(self.text.len() + 4096);
-        let mut prologue = self.is_mended.then_some(PROLOGUE);
+        let mut prologue = self.is_patched.then_some(PROLOGUE);
         for (line, number) in self.text.lines().zip(1..) {
             let file = included(line);
             if let (Some(_), Some(code)) = (file, prologue) {
@@ -291,11 +291,11 @@ impl Unit {
             }
             if file.is_some_and(|file| !keep(file)) {
                 // An empty line, so that messages name the right one.
-            } else if let Some(mend) = self.mend(file) {
+            } else if let Some(patch) = self.patch(file) {
                 text += &format!(
                     "{}{line}\n{}\n#line {number}\n",
-                    mend.before.trim_start(),
-                    mend.after
+                    patch.before.trim_start(),
+                    patch.after
                 );
             } else {
                 text += line;

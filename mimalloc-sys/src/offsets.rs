@@ -1,4 +1,4 @@
-//! Where mimalloc 3.6.2 keeps what `fast.rs` uses, on 64-bit targets. The build
+//! Where mimalloc 3.6.2 keeps what `inline_alloc.rs` uses, on 64-bit targets. The build
 //! script has the C compiler check each number against upstream's own types.
 
 /// In a theap: for each number of words a page with free blocks of that size.

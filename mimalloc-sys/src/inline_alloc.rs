@@ -1,14 +1,14 @@
 //! What engine v3 does for a small block, without a call. Only for the pinned
-//! source in builds that neither pad, encode nor check blocks; see `layout.rs`.
+//! source in builds that neither pad, encode nor check blocks; see `offsets.rs`.
 
 use core::ffi::c_void;
 
 use crate::bindings::{mi_theap_t, mi_theap_wmalloc_small};
 
-#[path = "layout.rs"]
-mod layout;
+#[path = "offsets.rs"]
+mod offsets;
 
-use layout::{PAGE_FREE, PAGE_USED, THEAP_PAGES};
+use offsets::{PAGE_FREE, PAGE_USED, THEAP_PAGES};
 
 /// One more block in use, and one more that ever was: a 16-bit number each.
 const USED_ONE: usize = 0x1_0001;

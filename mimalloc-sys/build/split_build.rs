@@ -8,13 +8,13 @@
 use std::path::PathBuf;
 use std::thread;
 
-use crate::unit::Unit;
+use crate::patches::TranslationUnit;
 
 /// What the names of the second half's files begin with, in both engines.
 const SECOND: &[&str] = &["arena", "bitmap", "segment", "profile"];
 
 /// Compiles `unit` with copies of `compiler`, and links it.
-pub(crate) fn compile(unit: &Unit, compiler: &cc::Build) -> Result<(), String> {
+pub(crate) fn compile(unit: &TranslationUnit, compiler: &cc::Build) -> Result<(), String> {
     let compile = |name, of_second| -> Result<Vec<PathBuf>, String> {
         let path = unit.write(name, |file| {
             SECOND.iter().any(|start| file.starts_with(start)) == of_second

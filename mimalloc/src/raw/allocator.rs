@@ -1,4 +1,4 @@
-//! The methods of the allocator traits, for any source, on the core in `alloc`.
+//! The methods of the allocator traits, for any backend, on the core in `alloc`.
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -6,8 +6,8 @@ use core::ptr::{self, NonNull};
 use mimalloc_sys as sys;
 
 use super::alloc;
-use super::layout::{KEEP_ALIGN_MAX, is_refused};
-use super::source::Source;
+use super::backend::RawAlloc;
+use super::size_class::{KEEP_ALIGN_MAX, is_refused};
 
 /// From here on a zeroed growth that moves takes fresh zeroed memory from the
 /// system rather than writing zeros: untouched pages then stay untouched.
@@ -19,13 +19,13 @@ const FRESH_ZERO_MIN: usize = 128 * 1024;
 ///
 /// As for [`alloc::resize`], with `new` for `new_size`.
 #[inline(always)]
-unsafe fn refit<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+unsafe fn refit<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
     if old.align() == new.align() {
         // SAFETY: as promised by the caller.
-        unsafe { alloc::resize(source, ptr, old, new.size()) }
+        unsafe { alloc::resize(backend, ptr, old, new.size()) }
     } else {
         // SAFETY: as promised by the caller.
-        unsafe { realign(source, ptr, old, new) }
+        unsafe { realign(backend, ptr, old, new) }
     }
 }
 
@@ -35,45 +35,45 @@ unsafe fn refit<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) ->
 ///
 /// As for [`refit`].
 #[inline(never)]
-unsafe fn realign<S: Source>(source: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+unsafe fn realign<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
     if old.align() <= KEEP_ALIGN_MAX && !is_refused(new.size(), new.align()) {
-        // SAFETY: the block is live and the source usable; an alignment this
+        // SAFETY: the block is live and the backend usable; an alignment this
         // modest never makes a block point into a larger page.
-        let moved = unsafe { source.realloc_aligned(ptr.cast(), new.size(), new.align()) };
+        let moved = unsafe { backend.realloc_aligned(ptr.cast(), new.size(), new.align()) };
         if let Some(moved) = moved {
             return moved.cast();
         }
     }
     // SAFETY: as promised by the caller.
-    unsafe { alloc::relocate(source, ptr, old, new) }
+    unsafe { alloc::relocate(backend, ptr, old, new) }
 }
 
-/// `Allocator::allocate` for any source.
+/// `Allocator::allocate` for any backend.
 ///
 /// # Safety
 ///
-/// What `source` was made with still holds.
+/// What `backend` was made with still holds.
 #[inline(always)]
-pub(crate) unsafe fn allocate<S: Source, const ZERO: bool>(
-    source: S,
+pub(crate) unsafe fn allocate<S: RawAlloc, const ZERO: bool>(
+    backend: S,
     layout: Layout,
 ) -> Option<NonNull<u8>> {
     if layout.size() == 0 {
         return Some(dangling(layout));
     }
-    if !source.is_usable() {
+    if !backend.is_available() {
         return None;
     }
     NonNull::new(if ZERO {
-        // SAFETY: the size is not zero and the source usable.
-        unsafe { alloc::allocate_zeroed(source, layout) }
+        // SAFETY: the size is not zero and the backend usable.
+        unsafe { alloc::allocate_zeroed(backend, layout) }
     } else {
-        // SAFETY: the size is not zero and the source usable.
-        unsafe { alloc::allocate(source, layout) }
+        // SAFETY: the size is not zero and the backend usable.
+        unsafe { alloc::allocate(backend, layout) }
     })
 }
 
-/// `Allocator::deallocate` for every source.
+/// `Allocator::deallocate` for every backend.
 ///
 /// # Safety
 ///
@@ -86,15 +86,15 @@ pub(crate) unsafe fn deallocate(ptr: NonNull<u8>, layout: Layout) {
     }
 }
 
-/// `Allocator::grow` and `Allocator::grow_zeroed` for any source.
+/// `Allocator::grow` and `Allocator::grow_zeroed` for any backend.
 ///
 /// # Safety
 ///
 /// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() >= old.size()`; what `source` was made with still holds.
+/// `new.size() >= old.size()`; what `backend` was made with still holds.
 #[inline(always)]
-pub(crate) unsafe fn grow<S: Source, const ZERO: bool>(
-    source: S,
+pub(crate) unsafe fn grow<S: RawAlloc, const ZERO: bool>(
+    backend: S,
     ptr: NonNull<u8>,
     old: Layout,
     new: Layout,
@@ -102,18 +102,18 @@ pub(crate) unsafe fn grow<S: Source, const ZERO: bool>(
     debug_assert!(new.size() >= old.size());
     if old.size() == 0 {
         // SAFETY: as promised by the caller.
-        return unsafe { allocate::<S, ZERO>(source, new) };
+        return unsafe { allocate::<S, ZERO>(backend, new) };
     }
-    if !source.is_usable() {
+    if !backend.is_available() {
         return None;
     }
     if ZERO && new.size() >= FRESH_ZERO_MIN {
         // SAFETY: neither size is zero, as `new` is the larger; the rest is the
         // caller's promise.
-        return NonNull::new(unsafe { grow_zeroed_large(source, ptr.as_ptr(), old, new) });
+        return NonNull::new(unsafe { grow_zeroed_large(backend, ptr.as_ptr(), old, new) });
     }
     // SAFETY: as above.
-    let grown = unsafe { refit(source, ptr.as_ptr(), old, new) };
+    let grown = unsafe { refit(backend, ptr.as_ptr(), old, new) };
     if ZERO {
         // SAFETY: `grown` is null or holds `new.size()` bytes.
         unsafe { zero_tail(grown, old.size(), new.size()) };
@@ -130,8 +130,8 @@ pub(crate) unsafe fn grow<S: Source, const ZERO: bool>(
 ///
 /// As for [`grow`], with sizes that are not zero.
 #[inline(never)]
-unsafe fn grow_zeroed_large<S: Source>(
-    source: S,
+unsafe fn grow_zeroed_large<S: RawAlloc>(
+    backend: S,
     ptr: *mut u8,
     old: Layout,
     new: Layout,
@@ -145,8 +145,8 @@ unsafe fn grow_zeroed_large<S: Source>(
             return ptr;
         }
     }
-    // SAFETY: the size is not zero and the source usable.
-    let to = unsafe { alloc::allocate_zeroed(source, new) };
+    // SAFETY: the size is not zero and the backend usable.
+    let to = unsafe { alloc::allocate_zeroed(backend, new) };
     if !to.is_null() {
         // SAFETY: both blocks are live, distinct and hold `old.size()` bytes.
         unsafe { ptr::copy_nonoverlapping(ptr, to, old.size()) };
@@ -171,15 +171,15 @@ unsafe fn zero_tail(ptr: *mut u8, from: usize, to: usize) {
     }
 }
 
-/// `Allocator::shrink` for any source.
+/// `Allocator::shrink` for any backend.
 ///
 /// # Safety
 ///
 /// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() <= old.size()`; what `source` was made with still holds.
+/// `new.size() <= old.size()`; what `backend` was made with still holds.
 #[inline(always)]
-pub(crate) unsafe fn shrink<S: Source>(
-    source: S,
+pub(crate) unsafe fn shrink<S: RawAlloc>(
+    backend: S,
     ptr: NonNull<u8>,
     old: Layout,
     new: Layout,
@@ -190,12 +190,12 @@ pub(crate) unsafe fn shrink<S: Source>(
         unsafe { deallocate(ptr, old) };
         return Some(dangling(new));
     }
-    if !source.is_usable() {
+    if !backend.is_available() {
         return None;
     }
     // SAFETY: neither size is zero, as `old` is the larger; the rest is the
     // caller's promise.
-    NonNull::new(unsafe { refit(source, ptr.as_ptr(), old, new) })
+    NonNull::new(unsafe { refit(backend, ptr.as_ptr(), old, new) })
 }
 
 /// The "block" of a layout without size: aligned, and nobody's memory.

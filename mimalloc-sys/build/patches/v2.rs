@@ -1,6 +1,6 @@
 //! What we put around the files of engine v2.
 
-use super::Mend;
+use super::Patch;
 
 /// `MI_MALLOC_VERSION` of the source that this was written for.
 pub(crate) const PATCHED_VERSION: u32 = 20502;
@@ -11,13 +11,13 @@ pub(crate) const PATCHED_VERSION: u32 = 20502;
 /// like any other then, but the structure stays, as a copy of the empty heap: a
 /// *dead* heap. All that a dead heap is asked ends where upstream looks whether a
 /// heap is initialised, off the fast path.
-pub(super) const MENDS: &[Mend] = &[
+pub(super) const PATCHES: &[Patch] = &[
     // The mark stands behind the structure: all heaps but a thread's first one
     // are made here, and come from here. `mi_heap_free` is the only caller of
     // `mi_free`.
     //
     // A heap is dead, or the constant empty one, when it has no thread data.
-    Mend {
+    Patch {
         file: "heap.c",
         before: r#"
 #include "mimalloc.h"
@@ -59,7 +59,7 @@ void mi_cdecl mimalloc_sys_heap_give_up(mi_heap_t* heap) { ((mimalloc_sys_heap_t
     // `_mi_malloc_generic`, which all allocation in a heap without pages comes
     // to, takes the default heap for one that is not initialised. For a dead heap
     // it returns null.
-    Mend {
+    Patch {
         file: "page.c",
         before: r#"
 #define mi_heap_is_initialized(heap) mimalloc_sys_heap_has_thread(heap)

@@ -5,9 +5,9 @@ use core::marker::PhantomData;
 
 use crate::heap::Heap;
 #[cfg(mimalloc_v2)]
-use crate::raw::source::InHeap as Source;
+use crate::raw::backend::HeapBackend as RawAlloc;
 #[cfg(mimalloc_v3)]
-use crate::raw::source::InTheap as Source;
+use crate::raw::backend::TheapBackend as RawAlloc;
 
 /// The fastest way to allocate in a heap: its part for the current thread,
 /// looked up once.
@@ -17,7 +17,7 @@ use crate::raw::source::InTheap as Source;
 /// `Sync`; so are the collections in it. Blocks die with the heap.
 ///
 /// On engine v3 each use of a `&Heap` has to find the heap's thread part
-/// ("theap"), which takes longer when several heaps are used in turn; a `Local`
+/// ("theap"), which takes longer when several heaps are used in turn; a `LocalHeap`
 /// has it at hand. On engine v2, where a heap belongs to one thread anyway, this
 /// is the heap.
 ///
@@ -35,7 +35,7 @@ use crate::raw::source::InTheap as Source;
 /// # Ok::<(), mimalloc::HeapError>(())
 /// ```
 ///
-/// A `Local` doesn't leave its closure:
+/// A `LocalHeap` doesn't leave its closure:
 ///
 /// ```compile_fail
 /// let heap = mimalloc::Heap::new()?;
@@ -45,24 +45,24 @@ use crate::raw::source::InTheap as Source;
 #[derive(Clone, Copy)]
 #[doc(alias = "mi_heap_theap")]
 #[doc(alias = "mi_theap_malloc")]
-pub struct Local<'a> {
-    source: Source,
+pub struct LocalHeap<'a> {
+    backend: RawAlloc,
     /// Invariant, so that the closure's own lifetime is the only one that fits.
     closure: PhantomData<fn(&'a ()) -> &'a ()>,
     /// Neither `Send` nor `Sync`: the thread part is the thread's alone.
     thread: PhantomData<*mut ()>,
 }
 
-impl Local<'_> {
+impl LocalHeap<'_> {
     #[inline(always)]
-    pub(crate) fn source(&self) -> Source {
-        self.source
+    pub(crate) fn backend(&self) -> RawAlloc {
+        self.backend
     }
 }
 
-impl fmt::Debug for Local<'_> {
+impl fmt::Debug for LocalHeap<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Local").field(&self.source).finish()
+        f.debug_tuple("LocalHeap").field(&self.backend).finish()
     }
 }
 
@@ -73,24 +73,24 @@ impl Heap {
     /// part on each of them. Calls may be nested, also for several heaps.
     ///
     /// When no thread part can be made for want of memory, all allocations
-    /// through the [`Local`] fail cleanly.
+    /// through the [`LocalHeap`] fail cleanly.
     ///
     /// Calls `mi_heap_theap` on engine v3, nothing on v2.
     #[inline]
-    pub fn with_local<R>(&self, f: impl for<'a> FnOnce(Local<'a>) -> R) -> R {
+    pub fn with_local<R>(&self, f: impl for<'a> FnOnce(LocalHeap<'a>) -> R) -> R {
         #[cfg(mimalloc_v3)]
-        let source = {
+        let backend = {
             // SAFETY: the heap is live while `self` is borrowed.
-            let theap = unsafe { crate::raw::thread_part::find(self.as_raw()) };
+            let theap = unsafe { crate::raw::theap::find(self.as_raw()) };
             // SAFETY: this thread's own theap, used within the closure only,
             // where the borrow keeps the heap from being destroyed. Deleting a
             // theap early takes unsafe code.
-            unsafe { Source::new(theap) }
+            unsafe { RawAlloc::new(theap) }
         };
         #[cfg(mimalloc_v2)]
-        let source = self.source();
-        f(Local {
-            source,
+        let backend = self.backend();
+        f(LocalHeap {
+            backend,
             closure: PhantomData,
             thread: PhantomData,
         })

@@ -1,19 +1,19 @@
 //! Where blocks come from: the default heap, a heap, or a thread's part of one.
 //!
-//! Each source names the cheapest C entry for each kind of request. All of them
-//! return null when memory runs out, and blocks of every source are freed by
+//! Each backend names the cheapest C entry for each kind of request. All of them
+//! return null when memory runs out, and blocks of every backend are freed by
 //! the same functions, on any thread.
 
 use core::ffi::c_void;
 
 use mimalloc_sys as sys;
 
-#[cfg(mimalloc_theap_cache)]
-use super::cache;
-use super::cache::HeapId;
 #[cfg(mimalloc_has_word_sizes)]
-use super::layout::words;
-use super::thread_part;
+use super::size_class::words;
+use super::theap;
+#[cfg(mimalloc_theap_cache)]
+use super::theap_cache;
+use super::theap_cache::HeapId;
 
 /// The C entries of one place to allocate from.
 ///
@@ -21,15 +21,15 @@ use super::thread_part;
 ///
 /// Whoever makes a value of an implementing type promises that its C object is
 /// live and may be used on the current thread for as long as the value is used.
-/// It is *usable* once [`is_usable`](Self::is_usable) has said so.
+/// It is *usable* once [`is_available`](Self::is_available) has said so.
 ///
 /// Implementations return either null or a block that is valid for the size
 /// asked for, aligned to at least the word size, to 16 bytes when the size is
 /// at least that, and to `align` where there is such an argument.
-pub(crate) unsafe trait Source: Copy {
+pub(crate) unsafe trait RawAlloc: Copy {
     /// Whether the thread has what it takes, which may cost memory. Mostly a
     /// constant.
-    fn is_usable(self) -> bool;
+    fn is_available(self) -> bool;
     /// Allocates `size` bytes, `0 < size <= SMALL_MAX`.
     unsafe fn malloc_small(self, size: usize) -> *mut c_void;
     /// As [`malloc_small`](Self::malloc_small), all bytes zero.
@@ -46,7 +46,7 @@ pub(crate) unsafe trait Source: Copy {
     unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void;
     /// As [`realloc`](Self::realloc), at a multiple of `align`.
     ///
-    /// `None`: this source has no such entry.
+    /// `None`: this backend has no such entry.
     unsafe fn realloc_aligned(
         self,
         ptr: *mut c_void,
@@ -57,13 +57,13 @@ pub(crate) unsafe trait Source: Copy {
 
 /// The default heap of the current thread.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Default;
+pub(crate) struct DefaultHeap;
 
 // SAFETY: the functions initialise the thread's heap on first use; upstream
 // documents size and alignment as required above.
-unsafe impl Source for Default {
+unsafe impl RawAlloc for DefaultHeap {
     #[inline(always)]
-    fn is_usable(self) -> bool {
+    fn is_available(self) -> bool {
         true
     }
 
@@ -144,13 +144,13 @@ unsafe impl Source for Default {
 
 /// A heap: on engine v3 any thread's, on v2 the creating thread's.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct InHeap {
+pub(crate) struct HeapBackend {
     heap: *mut sys::mi_heap_t,
     #[allow(dead_code, reason = "only asked where threads remember heaps")]
     id: HeapId,
 }
 
-impl InHeap {
+impl HeapBackend {
     /// # Safety
     ///
     /// `heap` must be live for as long as the value is used, and on engine v2
@@ -161,8 +161,8 @@ impl InHeap {
     }
 }
 
-/// Entries that go to the thread's part of the heap where it is remembered.
-macro_rules! remembered {
+/// Entries that go to the thread's part of the heap where it is via_theap_cache.
+macro_rules! via_theap_cache {
     ($($entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
         #[inline(always)]
         unsafe fn $entry(self, $($argument: $type),*) -> *mut c_void {
@@ -170,26 +170,26 @@ macro_rules! remembered {
             {
                 #[cold]
                 #[inline(never)]
-                unsafe fn not_last(heap: InHeap, $($argument: $type),*) -> *mut c_void {
-                    if let Some(theap) = cache::find(heap.id) {
+                unsafe fn not_last(heap: HeapBackend, $($argument: $type),*) -> *mut c_void {
+                    if let Some(theap) = theap_cache::find(heap.id) {
                         // SAFETY: as below.
-                        return unsafe { InTheap(theap).$entry($($argument),*) };
+                        return unsafe { TheapBackend(theap).$entry($($argument),*) };
                     }
                     // SAFETY: the heap is usable by `new`.
-                    let theap = unsafe { thread_part::find(heap.heap) };
+                    let theap = unsafe { theap::find(heap.heap) };
                     // SAFETY: what was found can be asked; the rest is promised
                     // by the caller.
-                    let block = unsafe { InTheap(theap).$entry($($argument),*) };
+                    let block = unsafe { TheapBackend(theap).$entry($($argument),*) };
                     if !block.is_null() {
                         // SAFETY: one that gives blocks is the thread's part.
-                        unsafe { cache::remember(heap.id, theap) };
+                        unsafe { theap_cache::remember(heap.id, theap) };
                     }
                     block
                 }
-                if let Some(theap) = cache::last(self.id) {
-                    // SAFETY: remembered on this thread for this heap, which
+                if let Some(theap) = theap_cache::last(self.id) {
+                    // SAFETY: via_theap_cache on this thread for this heap, which
                     // lives; the rest is promised by the caller.
-                    return unsafe { InTheap(theap).$entry($($argument),*) };
+                    return unsafe { TheapBackend(theap).$entry($($argument),*) };
                 }
                 // SAFETY: as promised by the caller.
                 unsafe { not_last(self, $($argument),*) }
@@ -204,30 +204,30 @@ macro_rules! remembered {
     )*};
 }
 
-// SAFETY: `InHeap::new` makes the caller promise a usable heap; upstream
+// SAFETY: `HeapBackend::new` makes the caller promise a usable heap; upstream
 // documents size and alignment as required above.
-unsafe impl Source for InHeap {
+unsafe impl RawAlloc for HeapBackend {
     #[inline(always)]
-    fn is_usable(self) -> bool {
-        thread_part::ready()
+    fn is_available(self) -> bool {
+        theap::thread_is_initialized()
     }
 
-    remembered! {
+    via_theap_cache! {
         malloc_small(size: usize) -> sys::mi_heap_malloc_small;
         malloc(size: usize) -> sys::mi_heap_malloc;
         zalloc(size: usize) -> sys::mi_heap_zalloc;
         realloc(ptr: *mut c_void, size: usize) -> sys::mi_heap_realloc;
     }
     #[cfg(mimalloc_has_heap_zalloc_small)]
-    remembered! {
+    via_theap_cache! {
         zalloc_small(size: usize) -> sys::mi_heap_zalloc_small;
     }
     #[cfg(not(mimalloc_has_heap_zalloc_small))]
-    remembered! {
+    via_theap_cache! {
         zalloc_small(size: usize) -> sys::mi_heap_zalloc;
     }
 
-    // Not remembered: these stand behind attempts that are, which would have to
+    // Not via_theap_cache: these stand behind attempts that are, which would have to
     // keep the number for them (five instructions).
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
@@ -260,13 +260,13 @@ unsafe impl Source for InHeap {
 /// The current thread's part of a heap, found once instead of on each call.
 #[cfg(mimalloc_v3)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct InTheap(*mut sys::mi_theap_t);
+pub(crate) struct TheapBackend(*mut sys::mi_theap_t);
 
 #[cfg(mimalloc_v3)]
-impl InTheap {
+impl TheapBackend {
     /// # Safety
     ///
-    /// `theap` must come from `thread_part::find` on the current thread, and its
+    /// `theap` must come from `theap::find` on the current thread, and its
     /// heap must be live for as long as the value is used.
     #[inline(always)]
     pub(crate) const unsafe fn new(theap: *mut sys::mi_theap_t) -> Self {
@@ -275,14 +275,14 @@ impl InTheap {
 }
 
 #[cfg(mimalloc_v3)]
-// SAFETY: `InTheap::new` makes the caller promise a usable theap; upstream
+// SAFETY: `TheapBackend::new` makes the caller promise a usable theap; upstream
 // documents size and alignment as required above. When upstream could not make
 // a theap it hands out one whose every allocation is null.
-unsafe impl Source for InTheap {
+unsafe impl RawAlloc for TheapBackend {
     #[inline(always)]
-    fn is_usable(self) -> bool {
-        // See `thread_part::find`.
-        cfg!(mimalloc_mended) || !self.0.is_null()
+    fn is_available(self) -> bool {
+        // See `theap::find`.
+        cfg!(mimalloc_patched) || !self.0.is_null()
     }
 
     #[inline(always)]

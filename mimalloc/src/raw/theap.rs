@@ -2,8 +2,8 @@
 //!
 //! A thread's part is made on its first use of a heap. A thread that has no
 //! memory at all, not even for mimalloc's records of it, then makes upstream
-//! (3.6.2) write to a constant. The vendored source is built with a correction
-//! (`mimalloc-sys/build/unit.rs`); elsewhere [`ready`] keeps such a thread out.
+//! (3.6.2) write to a constant. The vendored backend is built with a correction
+//! (`mimalloc-sys/build/patches.rs`); elsewhere [`thread_is_initialized`] keeps such a thread out.
 
 use mimalloc_sys as sys;
 
@@ -13,25 +13,25 @@ use mimalloc_sys as sys;
 /// Asked each time elsewhere: a flag would not notice that mimalloc is done with
 /// the thread.
 #[inline(always)]
-pub(crate) fn ready() -> bool {
-    cfg!(any(mimalloc_v2, mimalloc_mended)) || initialize()
+pub(crate) fn thread_is_initialized() -> bool {
+    cfg!(any(mimalloc_v2, mimalloc_patched)) || initialize_thread()
 }
 
 /// Has mimalloc set up its records of the current thread, unless it has; false
 /// when there is no memory for them.
 ///
 /// A thread that mimalloc was done with is set up again.
-#[cfg(mimalloc_mended)]
+#[cfg(mimalloc_patched)]
 #[inline]
-pub(crate) fn initialize() -> bool {
+pub(crate) fn initialize_thread() -> bool {
     sys::mimalloc_sys_thread_init()
 }
 
 /// Has mimalloc set up its records of the current thread, unless it has; false
 /// when there is no memory for them.
-#[cfg(not(mimalloc_mended))]
+#[cfg(not(mimalloc_patched))]
 #[inline]
-pub(crate) fn initialize() -> bool {
+pub(crate) fn initialize_thread() -> bool {
     // SAFETY: one byte is a small size.
     let block = unsafe { sys::mi_malloc_small(1) };
     if block.is_null() {
@@ -43,7 +43,7 @@ pub(crate) fn initialize() -> bool {
 }
 
 /// The current thread's part of `heap`. When it can't be made, one whose every
-/// allocation is null; null only when the thread is not [`ready`].
+/// allocation is null; null only when the thread is not [`thread_is_initialized`].
 ///
 /// # Safety
 ///
@@ -51,7 +51,7 @@ pub(crate) fn initialize() -> bool {
 #[inline(always)]
 #[cfg(mimalloc_v3)]
 pub(crate) unsafe fn find(heap: *mut sys::mi_heap_t) -> *mut sys::mi_theap_t {
-    if !ready() {
+    if !thread_is_initialized() {
         return core::ptr::null_mut();
     }
     // SAFETY: the heap is live.

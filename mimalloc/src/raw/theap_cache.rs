@@ -104,7 +104,7 @@ pub(crate) fn last(heap: HeapId) -> Option<*mut sys::mi_theap_t> {
     CACHE.with(|cache| cache.last.get(heap))
 }
 
-/// The current thread's part of the heap, if it is remembered at all; it is the
+/// The current thread's part of the heap, if it is via_theap_cache at all; it is the
 /// last one used then.
 #[inline(always)]
 pub(crate) fn find(heap: HeapId) -> Option<*mut sys::mi_theap_t> {

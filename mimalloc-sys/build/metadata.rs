@@ -10,10 +10,10 @@ use crate::version::Parts;
 
 /// What is linked, apart from what its headers say.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Linkage {
     pub(crate) is_vendored: bool,
     /// Compiled with the corrections of `unit`, from the source they are for.
-    pub(crate) is_mended: bool,
+    pub(crate) is_patched: bool,
     /// Compiled so that heaps of v2 can outlive their thread.
     pub(crate) keeps_heaps: bool,
     /// Small blocks can be allocated without a call.
@@ -21,12 +21,12 @@ pub(crate) struct Link {
     pub(crate) settings: Settings,
 }
 
-impl Link {
+impl Linkage {
     /// Prints all of it.
-    pub(crate) fn describe(self, headers: &Headers) -> Result<(), String> {
+    pub(crate) fn emit(self, headers: &Headers) -> Result<(), String> {
         let Self {
             is_vendored,
-            is_mended,
+            is_patched,
             keeps_heaps,
             inlines_alloc,
             settings,
@@ -54,31 +54,31 @@ impl Link {
             u8::from(is_vendored)
         );
 
-        tell("include", headers.dir.display());
-        tell("version", headers.version.0);
-        tell("vendored", u8::from(is_vendored));
-        tell("engine", engine.name());
-        if is_mended {
-            println!("cargo::rustc-cfg=mimalloc_mended");
+        emit("include", headers.dir.display());
+        emit("version", headers.version.0);
+        emit("vendored", u8::from(is_vendored));
+        emit("engine", engine.name());
+        if is_patched {
+            println!("cargo::rustc-cfg=mimalloc_patched");
         }
-        tell("mended", u8::from(is_mended));
+        emit("patched", u8::from(is_patched));
         if keeps_heaps {
             println!("cargo::rustc-cfg=mimalloc_keeps_heaps");
         }
-        tell("keeps_heaps", u8::from(keeps_heaps));
+        emit("keeps_heaps", u8::from(keeps_heaps));
         if inlines_alloc {
             println!("cargo::rustc-cfg=mimalloc_inline_alloc");
         }
-        tell("inline_alloc", u8::from(inlines_alloc));
-        tell("debug", settings.debug);
-        tell("secure", settings.secure);
-        tell("padding", u8::from(settings.padding));
-        tell("guarded", u8::from(settings.guarded));
-        tell(
+        emit("inline_alloc", u8::from(inlines_alloc));
+        emit("debug", settings.debug);
+        emit("secure", settings.secure);
+        emit("padding", u8::from(settings.padding));
+        emit("guarded", u8::from(settings.guarded));
+        emit(
             "profile",
             u8::from(settings.profile || (!is_vendored && engine == Engine::V3)),
         );
-        tell_differences(headers)?;
+        emit_differences(headers)?;
 
         #[cfg(feature = "bindgen")]
         write_bindings(headers)?;
@@ -112,12 +112,12 @@ const UNDEFINED: &[(&str, Engine, Parts)] = &[
 ///
 /// The crate then leaves those functions out, so that who calls one hears it from
 /// the compiler and not from the linker.
-fn tell_differences(headers: &Headers) -> Result<(), String> {
+fn emit_differences(headers: &Headers) -> Result<(), String> {
     let bindings = bindings(headers.engine)?;
     let bound = version_of(&bindings, headers.engine)?;
     if headers.version == bound {
-        tell("missing", "");
-        tell("options", "");
+        emit("missing", "");
+        emit("options", "");
         return Ok(());
     }
     if !cfg!(feature = "bindgen") {
@@ -145,13 +145,13 @@ fn tell_differences(headers: &Headers) -> Result<(), String> {
             .map_err(|e| format!("can't write {}: {e}", out.display()))?;
         println!("cargo::rustc-cfg=mimalloc_other_version");
     }
-    tell("missing", missing.join(","));
+    emit("missing", missing.join(","));
     let options: Vec<_> = headers
         .options()
         .iter()
         .map(|(name, number)| format!("{name}:{number}"))
         .collect();
-    tell("options", options.join(","));
+    emit("options", options.join(","));
     Ok(())
 }
 
@@ -186,7 +186,7 @@ fn without(bindings: &str, missing: &[&str]) -> String {
     out
 }
 
-fn tell(key: &str, value: impl core::fmt::Display) {
+fn emit(key: &str, value: impl core::fmt::Display) {
     println!("cargo::metadata={key}={value}");
 }
 
