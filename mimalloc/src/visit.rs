@@ -194,17 +194,17 @@ impl Heap {
     /// use mimalloc::Heap;
     ///
     /// let mut heap = Heap::new()?;
-    /// assert_eq!(heap.capacity().blocks, 0);
+    /// assert_eq!(heap.usage().blocks, 0);
     /// // A forgotten collection stays until the heap goes.
     /// std::mem::forget(Vec::<u8, _>::with_capacity_in(1 << 20, &heap));
-    /// let capacity = heap.capacity();
-    /// assert_eq!(capacity.blocks, 1);
-    /// assert!(capacity.used >= 1 << 20 && capacity.committed >= capacity.used);
+    /// let usage = heap.usage();
+    /// assert_eq!(usage.blocks, 1);
+    /// assert!(usage.used >= 1 << 20 && usage.committed >= usage.used);
     /// # Ok::<(), mimalloc::HeapError>(())
     /// ```
     #[must_use]
     #[doc(alias = "mi_heap_visit_blocks")]
-    pub fn capacity(&mut self) -> HeapUsage {
+    pub fn usage(&mut self) -> HeapUsage {
         let mut sum = HeapUsage::default();
         // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
         unsafe { self.walk(false, &mut sum) };

@@ -82,7 +82,7 @@ fn blocks_of_all_threads_are_seen() {
         from_threads.iter().map(|(kept, _freed)| kept).collect()
     });
     assert_blocks(&mut heap, expected);
-    assert_eq!(heap.capacity().blocks, 6_000);
+    assert_eq!(heap.usage().blocks, 6_000);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_walk_may_be_left_early() {
     assert!(matches!(first, Some(area) if area.used >= 1 && area.used <= 100));
     let areas = heap.areas().unwrap();
     assert_eq!(areas.len(), areas.count());
-    assert_eq!(heap.capacity().blocks, 100);
+    assert_eq!(heap.usage().blocks, 100);
 }
 
 /// A panic leaves no lock of the heap behind.
@@ -118,7 +118,7 @@ fn a_panic_in_the_loop_does_no_harm() {
         let message = *outcome.unwrap_err().downcast::<&str>().unwrap();
         assert_eq!(message, "as planned");
     }
-    assert_eq!(heap.capacity().blocks, 1);
+    assert_eq!(heap.usage().blocks, 1);
     heap.reset().unwrap();
     heap.alloc(1_u64).unwrap();
 }
@@ -188,7 +188,7 @@ fn the_loop_may_drop_heaps_and_wait_for_threads() {
         drop(Heap::new().unwrap());
     }
     assert!(threads.is_empty() && others.is_empty());
-    assert_eq!(heap.capacity().blocks, 4);
+    assert_eq!(heap.usage().blocks, 4);
 }
 
 /// With a collection still there, which is why it is unsafe.
@@ -206,18 +206,18 @@ fn a_shared_walk_sees_live_collections() {
 // Old versions let blocks of ended threads get into a heap.
 #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 #[test]
-fn capacity_adds_up() {
+fn usage_adds_up() {
     let mut heap = Heap::new().unwrap();
-    assert_eq!(heap.capacity(), Default::default());
+    assert_eq!(heap.usage(), Default::default());
     let mut asked = 0;
     for n in 0..2_000_usize {
         let size = 16 << (n % 8);
         heap.alloc_slice_with(size, |_| 1_u8).unwrap();
         asked += size;
     }
-    let capacity = heap.capacity();
-    assert_eq!(capacity.blocks, 2_000);
-    assert!(capacity.used >= asked, "{capacity:?}");
-    assert!(capacity.committed >= capacity.used, "{capacity:?}");
-    assert!(capacity.reserved >= capacity.committed, "{capacity:?}");
+    let usage = heap.usage();
+    assert_eq!(usage.blocks, 2_000);
+    assert!(usage.used >= asked, "{usage:?}");
+    assert!(usage.committed >= usage.used, "{usage:?}");
+    assert!(usage.reserved >= usage.committed, "{usage:?}");
 }

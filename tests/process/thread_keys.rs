@@ -133,13 +133,13 @@ mod tests {
         ];
         heap.collect(true);
         heap.collect(false);
-        let capacity = heap.capacity();
+        let usage = heap.usage();
         let areas = heap.areas().unwrap().count();
         let blocks = heap.blocks().unwrap().count();
-        check(blocks == capacity.blocks, "blocks are counted");
+        check(blocks == usage.blocks, "blocks are counted");
         if cfg!(mimalloc_v2) {
             check(allocated == [false; 6], "a dead heap gives nothing");
-            check(capacity == Default::default(), "a dead heap is empty");
+            check(usage == Default::default(), "a dead heap is empty");
             check(areas == 0, "a dead heap has no areas");
         }
         // The thread's own allocation goes on.
@@ -200,7 +200,7 @@ mod tests {
             if RUN.load(Ordering::SeqCst) % 2 == 0 {
                 // A fresh heap, which is alive.
                 heap.reset().unwrap();
-                check(heap.capacity().blocks == 0, "a fresh heap is empty");
+                check(heap.usage().blocks == 0, "a fresh heap is empty");
                 if cfg!(mimalloc_v2) {
                     let mut list = Vec02::new_in(&heap);
                     list.extend(0..1_000_u32);

@@ -75,11 +75,11 @@ pub(crate) struct Held {
 impl Held {
     /// Asks a heap. Nothing may be borrowing it.
     pub(crate) fn by(heap: &mut Heap) -> Self {
-        let capacity = heap.capacity();
+        let usage = heap.usage();
         Self {
-            used: capacity.used,
-            committed: capacity.committed,
-            blocks: capacity.blocks,
+            used: usage.used,
+            committed: usage.committed,
+            blocks: usage.blocks,
         }
     }
 }

@@ -12,6 +12,6 @@ fn main() {
     for _ in heap.areas().unwrap() {
         list.reserve(1 << 20);
     }
-    let _ = heap.capacity();
+    let _ = heap.usage();
     drop(list);
 }

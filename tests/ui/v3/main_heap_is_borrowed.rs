@@ -5,5 +5,5 @@ use mimalloc::Heap;
 fn main() {
     Heap::main().reset().unwrap();
     drop(*Heap::main());
-    let _ = Heap::main().capacity();
+    let _ = Heap::main().usage();
 }
