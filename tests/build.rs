@@ -1,5 +1,5 @@
-//! Compiles the C side of the ABI test. Both sides of the test, and the list of
-//! the link test, are generated from the text of the bindings.
+//! Compiles the C side of the ABI test. Generates both sides of that test and
+//! the list of the link test from the text of the bindings.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn main() {
         println!("cargo::rustc-cfg=mimalloc_profile");
     }
     if dep("DEBUG").parse::<u32>().is_ok_and(|level| level >= 2) {
-        // Upstream's own assertions, some of which fail on legitimate use.
+        // Some of upstream's own assertions fail on legitimate use.
         println!("cargo::rustc-cfg=mimalloc_assertions");
     }
     println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_other_version)");
@@ -30,8 +30,8 @@ fn main() {
     if dep("GUARDED") == "1" {
         println!("cargo::rustc-cfg=mimalloc_guarded");
     }
-    // A link, so that a package of these tests has the files; or what it links
-    // to, where git made no links.
+    // A package of these tests has the files through a link. Where git made no
+    // links, the build script reads the files at their place.
     let bindings = ["bindings", "../mimalloc-sys/src/bindings"]
         .map(|dir| Path::new(dir).join(format!("{engine}.rs")))
         .into_iter()
@@ -41,9 +41,9 @@ fn main() {
     let bindings = fs::read_to_string(bindings).expect("the bindings are readable");
     let mut items = Items::scan(&bindings);
 
-    // A system library of another version: the committed bindings are right for
-    // what `missing` and `options` leave, which the safe layer looks at. Only
-    // the functions can be compared.
+    // With a system library of another version, the committed bindings are
+    // right except for what `missing` and `options` name. The safe layer looks
+    // at both. Here only the functions can be compared.
     if dep("MISSING").is_empty() && dep("OPTIONS").is_empty() {
         compile(&items);
     } else {
@@ -83,12 +83,13 @@ fn compile(items: &Items) {
             cc.define(define, None);
         }
     }
-    // Linked by `it/abi.rs`: what a build script links goes to the library.
+    // `it/abi.rs` links the library: what a build script links goes to the
+    // crate's own library.
     cc.cargo_metadata(false).compile("mimalloc_abi");
     println!("cargo::rustc-link-search=native={}", out.display());
 }
 
-/// What the bindings declare.
+/// The items that the bindings declare.
 #[derive(Default)]
 struct Items {
     functions: Vec<String>,
@@ -98,7 +99,7 @@ struct Items {
 }
 
 impl Items {
-    /// Reads bindgen's output, which is one item a line where it matters.
+    /// Reads bindgen's output, which has one item on a line where this matters.
     fn scan(text: &str) -> Self {
         let mut items = Self::default();
         let mut is_struct = false;
@@ -116,7 +117,7 @@ impl Items {
             } else if line == "}" {
                 is_struct = false;
             } else if line.starts_with("_unused:") {
-                // Opaque in C too: it has no size.
+                // The structure is opaque in C, and has no size there.
                 items.structs.pop();
                 is_struct = false;
             } else if is_struct {
@@ -133,7 +134,7 @@ impl Items {
             let _ = writeln!(out, "SIZE(enum {name})\nSIGNED(enum {name})");
         }
         for (name, fields) in &self.structs {
-            // C has a tag for some, a typedef for others.
+            // C has a tag for some structures, and a typedef for others.
             let tag = if name.ends_with("_s") { "struct " } else { "" };
             let _ = writeln!(out, "SIZE({tag}{name})\nALIGN({tag}{name})");
             for field in fields {
@@ -149,7 +150,7 @@ impl Items {
         out
     }
 
-    /// The same rows in the same order, as Rust sees them.
+    /// Returns the same rows in the same order, with Rust's values.
     fn rust_rows(&self) -> String {
         let mut out = String::from("&[\n");
         for name in &self.enums {

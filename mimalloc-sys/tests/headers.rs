@@ -1,5 +1,5 @@
-//! What the build script makes of headers: which versions it takes, and which
-//! functions it finds in them.
+//! Checks how the build script reads headers: which versions the script
+//! accepts, and which functions the script finds.
 
 #[allow(dead_code, reason = "the build script uses the rest")]
 #[path = "../build/headers.rs"]
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use headers::{Engine, Headers};
 
-/// Reads a `mimalloc.h` of this version with `text` in it.
+/// Reads a `mimalloc.h` of this version that contains `text`.
 fn read(name: &str, number: u32, text: &str) -> Result<Headers, String> {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("headers-{name}-{number}"));
     fs::create_dir_all(&dir).unwrap();
@@ -41,8 +41,8 @@ fn versions_from_the_oldest_on_are_taken() {
     }
 }
 
-/// Heaps of 3.1 and before belong to a thread, which the safe layer does not
-/// expect of engine v3.
+/// Checks the floor of engine v3. Heaps of 3.1 and before belong to a thread,
+/// which the safe layer does not expect.
 #[test]
 fn older_versions_are_refused_by_their_right_name() {
     for (number, name) in [
@@ -68,8 +68,9 @@ fn older_versions_are_refused_by_their_right_name() {
     }
 }
 
-/// `mi_stats_get` had another parameter up to 2.2: calling one as the other
-/// writes to an address that nobody gave.
+/// Checks that the number of parameters tells functions apart. `mi_stats_get`
+/// had another parameter up to 2.2, and a call with the wrong parameters writes
+/// to a random address.
 #[test]
 fn parameters_tell_functions_of_one_name_apart() {
     let text = "

@@ -1,9 +1,10 @@
-//! Requests that hardly any address space holds: null, or memory that is there.
+//! Makes requests that hardly any address space holds. Each returns null, or
+//! memory that exists.
 //!
-//! On 32-bit targets upstream 3.6.2 takes areas of 2 GiB and more for negative
-//! and hands out memory that can't be written to; a patch refuses them. With 4
-//! GiB of address space, as a 64-bit kernel gives a 32-bit process, this crashes
-//! without the patch.
+//! On 32-bit targets, unpatched upstream 3.6.2 takes areas of 2 GiB and more
+//! for negative, and returns memory that cannot be written to. A patch refuses
+//! such requests. Without the patch the test crashes in a 32-bit process with 4
+//! GiB of address space, which a 64-bit kernel gives to a process.
 
 use core::ffi::c_void;
 
@@ -14,40 +15,40 @@ use mimalloc_sys::{
 
 const MIB: usize = 1 << 20;
 
-/// Writes to both ends of a block of that size, and frees it.
+/// Writes to both ends of a block of `size` bytes, and frees the block.
 fn try_out(block: *mut c_void, size: usize) {
     if block.is_null() {
         return;
     }
     for at in [0, size - 1] {
-        // SAFETY: within the block.
+        // SAFETY: `at` is below the size of the block.
         let byte = unsafe { block.cast::<u8>().add(at) };
-        // SAFETY: the block is this function's.
+        // SAFETY: the block is live, and only this function has it.
         unsafe { byte.write(1) };
     }
-    // SAFETY: live, and not used again.
+    // SAFETY: the block is live, and no code uses it after this.
     unsafe { mi_free(block) };
 }
 
-/// Resizes a small block to a size; a failure leaves it alone.
+/// Resizes a small block to `size`. A failure must leave the block alone.
 fn try_resize(size: usize, align: Option<usize>) {
-    // SAFETY: any size may be asked for.
+    // SAFETY: `mi_malloc` has no precondition on its size.
     let small = unsafe { mi_malloc(64) }.cast::<u8>();
     assert!(!small.is_null());
-    // SAFETY: the block holds 64 bytes.
+    // SAFETY: the block is new and 64 bytes long.
     unsafe { small.write_bytes(7, 64) };
     let large = match align {
-        // SAFETY: the block is live.
+        // SAFETY: the block is live, and any size may be requested.
         None => unsafe { mi_realloc(small.cast(), size) },
-        // SAFETY: the block is live.
+        // SAFETY: the block is live, and every caller passes a power of two.
         Some(align) => unsafe { mi_realloc_aligned(small.cast(), size, align) },
     };
     if large.is_null() {
-        // SAFETY: still live, and 64 bytes long.
+        // SAFETY: the resize failed, so the block still has 64 bytes.
         let last = unsafe { small.add(63) };
-        // SAFETY: written above.
+        // SAFETY: `write_bytes` wrote the byte, and the resize failed.
         assert_eq!(unsafe { last.read() }, 7);
-        // SAFETY: live, and not used again.
+        // SAFETY: the block is live, and no code uses it after this.
         unsafe { mi_free(small.cast()) };
     } else {
         try_out(large, size);
@@ -64,25 +65,27 @@ fn requests_close_to_the_largest_size_fail_or_work() {
         top - 65_535,
         top - 65_536,
     ]);
-    // SAFETY: may be called at any time.
+    // SAFETY: `mi_heap_new` has no precondition, and returns null on failure.
     let heap = unsafe { mi_heap_new() };
     assert!(!heap.is_null());
     for size in sizes {
-        // SAFETY: any size may be asked for.
+        // SAFETY: `mi_malloc` has no precondition on its size.
         try_out(unsafe { mi_malloc(size) }, size);
-        // SAFETY: any size may be asked for.
+        // SAFETY: `mi_zalloc` has no precondition on its size.
         try_out(unsafe { mi_zalloc(size) }, size);
-        // SAFETY: the heap is live.
+        // SAFETY: the heap lives until the end, and any size may be requested.
         try_out(unsafe { mi_heap_malloc(heap, size) }, size);
         try_resize(size, None);
         for align in [16, 64, 4096, 65_536, MIB, 32 * MIB] {
-            // SAFETY: any size, and a power of two.
+            // SAFETY: any size may be requested, and the alignment is a power
+            // of two.
             try_out(unsafe { mi_malloc_aligned(size, align) }, size);
-            // SAFETY: the heap is live.
+            // SAFETY: the heap lives until the end, and the alignment is a
+            // power of two.
             try_out(unsafe { mi_heap_zalloc_aligned(heap, size, align) }, size);
             try_resize(size, Some(align));
         }
     }
-    // SAFETY: live, and not used again.
+    // SAFETY: the heap is live, and no code uses it after this.
     unsafe { mi_heap_delete(heap) };
 }

@@ -1,4 +1,4 @@
-//! The corpus example on a small directory, checked number by number.
+//! Runs the corpus example on a small directory, and checks its numbers.
 
 #[path = "../examples/corpus/main.rs"]
 #[expect(dead_code, reason = "`main` is the example's alone")]
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// A directory of its own for each test, removed at the end.
+/// A directory of its own for each test. The end of the test removes it.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -40,12 +40,13 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // Left behind, it would not change any test.
+        // A directory that stays changes no test.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// The exit code, and what was printed to standard output and error.
+/// Returns the exit code, and what was printed to standard output and to
+/// standard error.
 fn run(args: impl IntoIterator<Item = OsString>) -> (u8, String, String) {
     let (mut out, mut errors) = (Vec::new(), Vec::new());
     let code = corpus::run(args, &mut out, &mut errors);
@@ -96,7 +97,7 @@ fn counts_what_is_there() {
         report["scratch"]["all_blocks"]
     );
 
-    // What the example counts is what mimalloc has.
+    // The example's own count equals mimalloc's count.
     let scratch = &report["scratch"];
     assert_eq!(scratch["peak"]["blocks"], scratch["peak_held"]["blocks"]);
     let (index, held) = (&report["index"]["size"], &report["index_held"]);
@@ -114,7 +115,7 @@ fn counts_what_is_there() {
     assert_eq!(path, Some(directory.0.join("a.txt").as_path()));
     assert_eq!(best["line"], 2);
 
-    // Ties are in alphabetical order.
+    // Words of equal count are in alphabetical order.
     let frequent: Vec<_> = report["frequent"].as_array().unwrap().iter().collect();
     let words: Vec<_> = frequent.iter().map(|found| &found["word"]).collect();
     assert_eq!(
@@ -147,7 +148,7 @@ fn a_file_by_name_and_nothing_at_all() {
     assert!(out.contains("1 files, 32 bytes, 6 words"), "{out}");
     assert!(out.contains("query \"äpfel\""), "{out}");
 
-    // No text, so no words, and still a report.
+    // A file that is not text has no words, and still gets a report.
     let (code, out, _) = run(["--json".into(), directory.0.join("latin1").into()]);
     assert_eq!(code, 0);
     let report = json(&out);
@@ -174,7 +175,7 @@ fn wrong_usage_is_told() {
     assert_eq!((code, errors.as_str()), (0, ""));
     assert!(out.contains("Usage: corpus"), "{out}");
 
-    // After `--` all are paths.
+    // All arguments after `--` are paths.
     let (code, _, errors) = run(["--".into(), "--json".into()]);
     assert_eq!(code, 1);
     assert!(errors.contains("can't read --json"), "{errors}");

@@ -1,4 +1,4 @@
-//! What the instruction counts are of: next to nothing but allocation.
+//! The patterns of the instruction counts, which do little but allocate.
 
 use core::hint::black_box;
 use core::marker::PhantomData;
@@ -10,7 +10,7 @@ use allocator_api2::vec::Vec;
 
 use crate::subject::{Pattern, Step};
 
-/// A heap's allocator, and what to do with it.
+/// The allocator of a heap, and what to do with it.
 pub(crate) struct With<A, P> {
     alloc: A,
     pattern: PhantomData<P>,
@@ -25,8 +25,9 @@ impl<A, P> With<A, P> {
     }
 }
 
-/// One block allocated and freed, not written, while another of its size is
-/// live: a mimalloc page that becomes empty costs more, and rarely does.
+/// Allocates and frees one block without writing to it, while another block of
+/// its size is live. A mimalloc page that becomes empty costs more, and rarely
+/// does in a program.
 pub(crate) struct Pair<T>(PhantomData<T>);
 
 /// The state of [`Pair`].
@@ -36,7 +37,7 @@ pub(crate) struct Beside<A: Allocator, T> {
     live: Box<MaybeUninit<T>, A>,
 }
 
-/// A cache line.
+/// A type of the size and the alignment of a cache line.
 #[repr(align(64))]
 pub(crate) struct Line(#[expect(dead_code, reason = "for its size")] [u8; 64]);
 
@@ -57,7 +58,7 @@ impl<T, A: Allocator + Clone> Step for Beside<A, T> {
     }
 }
 
-/// No block: the cost of the loop and of looking at an address.
+/// Allocates no block: counts the loop and the look at an address.
 pub(crate) struct Nothing;
 
 impl Pattern for Nothing {
@@ -75,7 +76,7 @@ impl<A: Allocator + Clone> Step for With<A, Nothing> {
     }
 }
 
-/// A vector that grows to 1000 elements by `push`: one operation is one push.
+/// Grows a vector to 1000 elements by `push`. One operation is one push.
 pub(crate) struct Grow;
 
 impl Pattern for Grow {
@@ -93,7 +94,7 @@ impl<A: Allocator + Clone> Step for Vec<usize, A> {
     }
 }
 
-/// Lines of 64 bytes built from pieces.
+/// Builds lines of 64 bytes from pieces.
 pub(crate) struct Text;
 
 impl Pattern for Text {
@@ -115,7 +116,7 @@ impl<A: Allocator + Clone> Step for With<A, Text> {
     }
 }
 
-/// A zeroed block that grows from 64 to 1024 bytes by doubling, zeroed.
+/// Grows a zeroed block from 64 to 1024 bytes by doubling.
 pub(crate) struct Zeroed;
 
 impl Pattern for Zeroed {
@@ -147,7 +148,7 @@ impl<A: Allocator + Clone> Step for With<A, Zeroed> {
             layout = larger;
         }
         black_box(block);
-        // SAFETY: currently allocated by this allocator, and fits `layout`.
+        // SAFETY: the block came from this allocator, and fits `layout`.
         unsafe { self.alloc.deallocate(block, layout) };
     }
 }

@@ -1,12 +1,13 @@
 //! Measures when freed memory goes back to the system: resident memory after
-//! each step, for each way to be rid of a quarter of a gigabyte.
+//! each step, for each way to free a quarter of a gigabyte.
 //!
 //! ```text
-//! cargo run --release --example give_back
-//! MIMALLOC_PURGE_DELAY=0 cargo run --release --example give_back
+//! cargo bench -p mimalloc-benches --bench give_back
+//! MIMALLOC_PURGE_DELAY=0 cargo bench -p mimalloc-benches --bench give_back -- drop
 //! ```
 //!
-//! Each way has a process of its own. Linux only, as it reads `/proc`.
+//! Each way runs in a process of its own. A name behind `--` runs one way. Only
+//! Linux has the `/proc` that the figures come from.
 
 use core::error::Error;
 use core::hint::black_box;
@@ -30,7 +31,7 @@ type Blocks<A> = HeapVec<HeapBox<[u8; 112], A>, A>;
 
 const BLOCKS: usize = 2 << 20;
 
-/// What a way is called on the command line, and what it does.
+/// The name of a way on the command line, and the function that it runs.
 type Way = (&'static str, fn() -> Result);
 
 const WAYS: [Way; 4] = [
@@ -41,7 +42,8 @@ const WAYS: [Way; 4] = [
 ];
 
 fn main() -> Result {
-    if let Some(name) = env::args().nth(1) {
+    // cargo passes `--bench`.
+    if let Some(name) = env::args().skip(1).find(|arg| !arg.starts_with('-')) {
         let way = WAYS.iter().find(|way| way.0 == name);
         let (_, run) = way.ok_or_else(|| format!("no way is called {name}"))?;
         return run();
@@ -55,7 +57,7 @@ fn main() -> Result {
     Ok(())
 }
 
-/// Blocks of the default heap, dropped one by one.
+/// Drops the blocks of the default heap one by one.
 fn from_the_default_heap() -> Result {
     println!("blocks in the default heap");
     show("at the start")?;
@@ -70,7 +72,7 @@ fn from_the_default_heap() -> Result {
     show("collect(true)")
 }
 
-/// Blocks of a heap that ends.
+/// Drops a heap with its blocks.
 fn drop_a_heap() -> Result {
     println!("blocks in a heap that is dropped");
     show("at the start")?;
@@ -84,7 +86,7 @@ fn drop_a_heap() -> Result {
     show("collect(true)")
 }
 
-/// Blocks of a heap that is filled, reset and filled again.
+/// Fills a heap, resets the heap and fills it again.
 fn reset_a_heap() -> Result {
     println!("blocks in a heap that is reset, three times");
     show("at the start")?;
@@ -98,7 +100,7 @@ fn reset_a_heap() -> Result {
     later()
 }
 
-/// What no collect can give back: every page still holds a block.
+/// Keeps a block in every page, so that no collect can give a page back.
 fn keep_every_tenth() -> Result {
     println!("blocks in a heap, every tenth is kept");
     show("at the start")?;
@@ -128,8 +130,9 @@ fn fill<A: Allocator + Copy>(alloc: A) -> Blocks<A> {
     blocks
 }
 
-/// Waits for longer than the purge delay: 4 s on engine v3, less on v2. Nothing happens by itself: mimalloc
-/// has no thread of its own, and purges when it is called next.
+/// Waits for longer than the purge delay, which is 4 s on engine v3 and less on
+/// v2. mimalloc has no thread of its own, so nothing happens until the next
+/// call purges.
 fn later() -> Result {
     thread::sleep(Duration::from_secs(5));
     show("five seconds later")?;

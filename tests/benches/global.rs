@@ -1,5 +1,6 @@
-//! `MiMalloc` as the global allocator: time of the workloads that the comparison
-//! with other allocators runs (`cargo xtask bench`), and of an empty process.
+//! Measures `MiMalloc` as the global allocator: the time of the workloads that
+//! the comparison with other allocators runs (`cargo xtask bench`), and the
+//! time of an empty process.
 //!
 //! `cargo bench -p mimalloc-benches --bench global -- json`
 
@@ -14,7 +15,7 @@ use peers_workloads::{Group, WORKLOADS, Workload};
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
-/// Makes this program end at once.
+/// The argument that makes this program end at once.
 const EXIT: &str = "--exit";
 
 fn main() {
@@ -24,7 +25,7 @@ fn main() {
     divan::main();
 }
 
-/// A workload, by its name.
+/// A workload that is shown by its name.
 struct Named(&'static Workload);
 
 impl fmt::Display for Named {
@@ -40,7 +41,7 @@ fn of(group: Group) -> impl Iterator<Item = Named> {
     of_group.map(Named)
 }
 
-/// One per cent of the work that the comparison does.
+/// Does one per cent of the comparison's work.
 #[divan::bench(args = of(Group::Single), max_time = 2)]
 fn one_thread(workload: &Named) -> u64 {
     (workload.0.run)(divan::black_box(1))
@@ -51,7 +52,7 @@ fn threads(workload: &Named) -> u64 {
     (workload.0.run)(divan::black_box(1))
 }
 
-/// From the start of a process that does nothing to its end.
+/// Starts a process that does nothing, and waits for its end.
 #[divan::bench(max_time = 2)]
 fn start_up(bencher: Bencher) {
     let program = env::current_exe().expect("this program has no path");

@@ -1,6 +1,6 @@
-//! Heaps against the global path: time of the same work in one, two and four
-//! heaps that take turns, of heaps that come and go, and of giving everything
-//! back at once.
+//! Compares heaps with the global path: the time of the same work in one, two
+//! and four heaps that take turns, of heaps that come and go, and of freeing
+//! everything at once.
 //!
 //! `cargo bench -p mimalloc-benches --bench heaps -- one_by_one`
 
@@ -26,7 +26,7 @@ fn main() {
     divan::main();
 }
 
-/// Steps in all heaps together, whatever their number.
+/// The number of steps in all heaps together.
 const STEPS: usize = 1024;
 
 fn in_turn<P: Pattern, S: Subject>(bencher: Bencher<'_, '_>, heaps: usize) {
@@ -37,28 +37,28 @@ fn in_turn<P: Pattern, S: Subject>(bencher: Bencher<'_, '_>, heaps: usize) {
     });
 }
 
-/// Boxes of 48 bytes in a ring of 256.
+/// Replaces boxes of 48 bytes in a ring of 256.
 #[divan::bench(types = [Global, RefHeap, OwnShared, RefShared, InLocal], args = [1, 2, 4])]
 fn boxes<S: Subject>(bencher: Bencher, heaps: usize) {
     in_turn::<Boxes, S>(bencher, heaps);
 }
 
-/// Vectors that grow to 100 elements by `push`.
+/// Grows vectors to 100 elements by `push`.
 #[divan::bench(types = [Global, RefHeap, OwnShared, RefShared, InLocal], args = [1, 2, 4])]
 fn growth<S: Subject>(bencher: Bencher, heaps: usize) {
     in_turn::<Growth, S>(bencher, heaps);
 }
 
-/// Hash maps filled with 100 entries.
+/// Fills hash maps with 100 entries.
 #[divan::bench(types = [Global, RefHeap, OwnShared, RefShared, InLocal], args = [1, 2, 4])]
 fn map<S: Subject>(bencher: Bencher, heaps: usize) {
     in_turn::<Map, S>(bencher, heaps);
 }
 
-/// What is allocated by the benchmarks below.
+/// The object that the benchmarks below allocate.
 type Object = [u64; 6];
 
-/// Puts objects in a heap that only the heap itself will free.
+/// Puts objects into a heap, which only the end of the heap frees.
 fn fill(heap: &Heap, objects: usize) {
     heap.with_local(|local| {
         for i in 0..objects as u64 {
@@ -67,14 +67,14 @@ fn fill(heap: &Heap, objects: usize) {
     });
 }
 
-/// A heap's whole life, with some objects in it.
+/// Makes a heap, puts objects into it, and drops it.
 #[divan::bench(args = [0, 1, 1_000, 10_000])]
 fn heap_life(objects: usize) {
     let heap = heap();
     fill(&heap, objects);
 }
 
-/// The same objects in the global heap, freed one by one.
+/// Makes the same objects in the global heap, and frees them one by one.
 #[divan::bench(args = [1, 1_000, 10_000])]
 fn without_heap(objects: usize) {
     let boxes: std::vec::Vec<_> = (0..objects as u64)
@@ -83,7 +83,8 @@ fn without_heap(objects: usize) {
     drop(black_box(boxes));
 }
 
-/// Freeing a million objects. The inputs are large: few samples, one at a time.
+/// Frees a million objects. The inputs are large, so there are few samples, one
+/// at a time.
 mod release {
     use super::*;
 
@@ -120,7 +121,7 @@ mod release {
         bencher.with_inputs(full).bench_local_values(drop);
     }
 
-    /// `bumpalo` keeps one chunk for the next round.
+    /// Resets a bump arena. `bumpalo` keeps one chunk for the next round.
     #[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(OBJECTS)])]
     fn bumpalo_reset(bencher: Bencher) {
         let full = || {
@@ -146,8 +147,8 @@ mod release {
     }
 }
 
-/// Two threads swap batches of boxes and free what the other allocated. On
-/// engine v2 a heap can't be used by two threads.
+/// Lets two threads swap batches of boxes, and free what the other allocated.
+/// On engine v2 two threads cannot use one heap.
 mod foreign_frees {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::thread;

@@ -1,7 +1,8 @@
-//! What each kind of allocator costs, in instructions: exact, and the same on a
-//! busy machine. A figure is for 1000 operations, less what `the_loop` costs.
+//! Counts the instructions of each kind of allocator. The counts are exact, and
+//! the same on a busy machine. A figure is for 1000 operations, less the cost
+//! of `the_loop`.
 //!
-//! `cargo bench -p mimalloc-benches --bench instructions`. Says what to install
+//! `cargo bench -p mimalloc-benches --bench instructions` says what to install
 //! where valgrind or gungraun-runner is missing.
 
 #![allow(missing_docs, reason = "gungraun's macros make public items")]
@@ -25,20 +26,20 @@ use subject::{
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
-/// Work that is ready to be counted.
+/// A piece of work that is ready to be counted.
 type Ready = Box<dyn Fn()>;
 
-/// 1000 steps in all heaps together.
+/// Returns a run of 1000 steps in all heaps together.
 fn ready<S: Subject + 'static, P: Pattern>(heaps: usize) -> Ready {
     let subject = S::new();
     let run = move || subject.with::<P>(heaps, |work| work.steps(1000 / heaps));
-    // mimalloc's pages are there now, as they are in a program that runs.
+    // Two runs make mimalloc's pages, which a running program has already.
     run();
     run();
     Box::new(run)
 }
 
-// The loop around the steps, for subtraction.
+// Runs the loop around the steps, for subtraction.
 #[library_benchmark]
 #[bench::one_heap(ready::<Global, Nothing>(1))]
 #[bench::two_heaps(ready::<Global, Nothing>(2))]
@@ -77,20 +78,20 @@ of!(shared_heap_by_value, OwnShared);
 of!(shared_heap_by_reference, RefShared);
 of!(local, InLocal);
 
-/// The second heap of a thread: the first pays for what is done once.
+/// Makes one heap first, which pays for what a thread does once.
 fn second<T>(new: fn() -> T) -> fn() -> T {
     black_box(new());
     new
 }
 
-// One heap, made and destroyed, without a block in it.
+// Makes and destroys one heap without a block.
 #[library_benchmark]
 #[bench::empty(second(heap))]
 fn life(new: fn() -> Heap) {
     drop(black_box(new()));
 }
 
-// As `life`, with one block: what the thread's part costs.
+// Does the same with one block, which costs a theap.
 #[library_benchmark]
 #[bench::one_block(second(heap))]
 fn life_used(new: fn() -> Heap) {
@@ -98,7 +99,7 @@ fn life_used(new: fn() -> Heap) {
     drop(black_box(allocator_api2::boxed::Box::new_in(1, &heap)));
 }
 
-// As `life`, for a shared heap.
+// Makes and destroys a shared heap without a block.
 #[library_benchmark]
 #[bench::empty(second(shared_heap))]
 fn shared_life(new: fn() -> SharedHeap) {
@@ -119,7 +120,8 @@ library_benchmark_group!(
 library_benchmark_group!(name = lives, benchmarks = [life, life_used, shared_life]);
 
 mod harness {
-    //! The harness makes a `main`, and ours wants to speak first.
+    //! Holds the `main` of the harness, because the program's own `main` runs
+    //! first.
     use gungraun::prelude::*;
     use gungraun::{Callgrind, CallgrindMetrics, EventKind, main};
 
@@ -138,7 +140,7 @@ mod harness {
     }
 }
 
-/// What the harness needs, and how to get it.
+/// The tools that the harness needs, and how to install them.
 const TOOLS: [(&str, &str); 2] = [
     ("valgrind", "apt-get install valgrind"),
     (

@@ -1,7 +1,7 @@
-//! Resident memory: with blocks, after freeing them, after `collect`, after the
-//! heap is gone; with transparent huge pages and without.
+//! Measures resident memory: with blocks, after freeing them, after `collect`,
+//! and after the end of the heap, with transparent huge pages and without.
 //!
-//! `cargo bench -p mimalloc-benches --bench memory`. Each row is measured in a
+//! `cargo bench -p mimalloc-benches --bench memory` measures each row in a
 //! process of its own.
 
 use core::fmt::Write as _;
@@ -15,19 +15,19 @@ use mimalloc::{Heap, MiMalloc};
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
-/// Tells a process that it measures one row.
+/// The argument that makes a process measure one row.
 const ROW: &str = "--row";
 
-/// Lines up rows and headings.
+/// The columns of the table.
 const COLUMNS: [&str; 5] = ["start", "filled", "freed", "heap gone", "collected"];
 
-/// A million blocks of 48 bytes are 46 MiB.
+/// The number of blocks. A million blocks of 48 bytes are 46 MiB.
 const BLOCKS: u64 = 1_000_000;
 
-/// Fills memory and empties it, noting what is resident after each step.
+/// Fills memory, empties it, and notes what is resident after each step.
 type Run = fn(&mut Row);
 
-/// What is measured, by name.
+/// The rows by name.
 const ROWS: [(&str, Run); 5] = [
     ("MiMalloc, 48 bytes", |row| global(row, 1, |_| 48)),
     ("MiMalloc, one of 64 kept", |row| global(row, 64, |_| 48)),
@@ -97,34 +97,34 @@ fn measure(name: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Figures as text, column by column.
+/// Figures as text, one for each column.
 #[derive(Default)]
 struct Row(String);
 
 impl Row {
-    /// Notes what is resident now.
+    /// Notes how much memory is resident now.
     fn now(&mut self) {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         let mib = kib.map_or(f64::NAN, |kib| kib / 1024.0);
-        // Writing into a String can't fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(self.0, " {mib:>10.1}");
     }
 
-    /// A column that this row has nothing for.
+    /// Fills a column for which the row has no figure.
     fn nothing(&mut self) {
-        // Writing into a String can't fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(self.0, " {:>10}", "-");
     }
 }
 
-/// 8 bytes to 4 KiB, each power of two equally often.
+/// Returns 8 bytes to 4 KiB, each power of two equally often.
 fn mixed(i: u64) -> usize {
     8 << (i % 10)
 }
 
-/// As many blocks of these sizes as make the bytes of [`BLOCKS`].
+/// Returns the sizes of blocks that together have the bytes of [`BLOCKS`].
 fn sizes(size: fn(u64) -> usize) -> impl Iterator<Item = usize> {
     let mut left = BLOCKS as usize * 48;
     (0..).map(size).map_while(move |size| {
@@ -133,9 +133,10 @@ fn sizes(size: fn(u64) -> usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Blocks of the global heap, of which every `keep`th outlives the others.
+/// Fills the global heap with blocks, of which every `keep`th outlives the
+/// others.
 fn global(row: &mut Row, keep: usize, size: fn(u64) -> usize) {
-    // The table of the blocks counts too.
+    // The figure includes the table of the blocks.
     let mut blocks: Vec<Vec<u8, MiMalloc>, MiMalloc> = Vec::new_in(MiMalloc);
     blocks.extend(sizes(size).map(|size| {
         let mut block = Vec::with_capacity_in(size, MiMalloc);
@@ -158,7 +159,8 @@ fn global(row: &mut Row, keep: usize, size: fn(u64) -> usize) {
     row.now();
 }
 
-/// Blocks of a heap, half of them freed one by one, the rest with the heap.
+/// Fills a heap with blocks, and frees half of them one by one and the rest
+/// with the heap.
 fn in_heap(row: &mut Row, size: fn(u64) -> usize) {
     let heap = Heap::new().expect("no memory for a heap");
     let mut blocks: Vec<Box<[u8], &Heap>, &Heap> = Vec::new_in(&heap);

@@ -1,4 +1,4 @@
-//! What the benchmarks of heaps do in each heap.
+//! The patterns that the benchmarks of heaps run in each heap.
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::subject::{Pattern, Step};
 
-/// Boxes of one size, each replaced when the ring comes round.
+/// Fills a ring with boxes of one size, and replaces the oldest.
 pub(crate) struct Boxes;
 
 /// The state of [`Boxes`].
@@ -35,7 +35,7 @@ impl<A: Allocator + Clone> Step for Ring<A> {
     }
 }
 
-/// Vectors that grow to 100 elements.
+/// Grows vectors to 100 elements.
 pub(crate) struct Growth;
 
 /// The state of [`Growth`].
@@ -60,7 +60,7 @@ impl<A: Allocator + Clone> Step for Growing<A> {
     }
 }
 
-/// Hash maps with 100 entries.
+/// Fills hash maps with 100 entries.
 pub(crate) struct Map;
 
 /// The state of [`Map`].

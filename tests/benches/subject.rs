@@ -1,23 +1,24 @@
-//! The allocators under test, and one, two or four heaps of each used in turn.
+//! The allocators under test, and the use of one, two or four heaps of each in
+//! turn.
 
 use allocator_api2::alloc::Allocator;
 use mimalloc::{Heap, MiMalloc, SharedHeap};
 
-/// What is done with one heap: a small piece of work, over and over.
+/// A small piece of work that repeats in one heap.
 pub(crate) trait Pattern {
-    /// The pattern's state in a heap.
+    /// The state of the pattern in a heap.
     type In<A: Allocator + Clone>: Step;
 
     /// Prepares the work in a heap.
     fn new_in<A: Allocator + Clone>(alloc: A) -> Self::In<A>;
 }
 
-/// Work that goes on step by step.
+/// Work that consists of steps.
 pub(crate) trait Step {
     /// Does one step.
     fn step(&mut self, turn: usize);
 
-    /// Does many, in a loop that knows the allocator.
+    /// Does many steps, in a loop that knows the allocator.
     fn steps(&mut self, count: usize) {
         for turn in 0..count {
             self.step(turn);
@@ -25,7 +26,7 @@ pub(crate) trait Step {
     }
 }
 
-/// Two heaps in turn.
+/// Takes steps in two heaps in turn.
 impl<L: Step, R: Step> Step for (L, R) {
     #[inline]
     fn step(&mut self, turn: usize) {
@@ -34,37 +35,38 @@ impl<L: Step, R: Step> Step for (L, R) {
     }
 }
 
-/// An allocator, with all the heaps that a benchmark may need.
+/// An allocator with all heaps that a benchmark may need.
 pub(crate) trait Subject {
     /// Makes the heaps.
     fn new() -> Self;
 
-    /// Prepares `P` in one, two or four heaps and lends it to `work`. A step
-    /// is then one step in each of the heaps.
+    /// Prepares `P` in one, two or four heaps, and lends the result to `work`.
+    /// A step is then one step in each of the heaps.
     fn with<P: Pattern>(&self, heaps: usize, work: impl FnOnce(&mut dyn Step));
 }
 
-/// [`MiMalloc`]. It has one heap, so several are the same.
+/// Allocates with [`MiMalloc`], which has one heap for all.
 pub(crate) struct Global;
 
-/// `&Heap`.
+/// Allocates with `&Heap`.
 pub(crate) struct RefHeap([Heap; 4]);
 
-/// [`SharedHeap`] by value: each container counts as a handle.
+/// Allocates with [`SharedHeap`] by value. Each container counts as a handle.
 pub(crate) struct OwnShared([SharedHeap; 4]);
 
-/// `&SharedHeap`.
+/// Allocates with `&SharedHeap`.
 pub(crate) struct RefShared([SharedHeap; 4]);
 
-/// [`LocalHeap`](mimalloc::LocalHeap), looked up once for all steps.
+/// Allocates with [`LocalHeap`](mimalloc::LocalHeap), which is made once for
+/// all steps.
 pub(crate) struct InLocal([Heap; 4]);
 
-/// A new heap; without memory there is nothing to measure.
+/// Returns a new heap. Without memory there is nothing to measure.
 pub(crate) fn heap() -> Heap {
     Heap::new().expect("no memory for a heap")
 }
 
-/// A new shared heap.
+/// Returns a new shared heap.
 pub(crate) fn shared_heap() -> SharedHeap {
     SharedHeap::new().expect("no memory for a heap")
 }
@@ -114,7 +116,7 @@ impl Subject for InLocal {
         Self([(); 4].map(|()| heap()))
     }
 
-    // Each heap's `LocalHeap` is a type of its own.
+    // The `LocalHeap` of each heap has a type of its own.
     fn with<P: Pattern>(&self, heaps: usize, work: impl FnOnce(&mut dyn Step)) {
         let [a, b, c, d] = &self.0;
         match heaps {
@@ -135,7 +137,8 @@ impl Subject for InLocal {
     }
 }
 
-/// [`Subject::with`] where all heaps' allocators are of one type.
+/// Does the work of [`Subject::with`] where the allocators of all heaps have
+/// one type.
 fn in_turn<P: Pattern, A: Allocator + Clone>(
     heaps: usize,
     [a, b, c, d]: [A; 4],

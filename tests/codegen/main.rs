@@ -1,5 +1,5 @@
-//! Requests of constant layout, for `cargo xtask codegen` to read as machine
-//! code: each must be free of tests on size and alignment.
+//! Makes requests of constant layout. `cargo xtask codegen` reads their machine
+//! code, which must not test sizes and alignments.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
@@ -9,7 +9,8 @@ use core::ptr::{NonNull, null_mut};
 use allocator_api2_02::alloc::Allocator;
 use mimalloc::{Heap, LocalHeap, MiMalloc, SharedHeap};
 
-/// Small, larger than small, and aligned to what plain blocks have.
+/// The types cover sizes below and above the limit of small blocks, and
+/// alignments below and above that of plain blocks.
 type Word = u64;
 type Small = [u64; 6];
 type Wide = [u128; 2];
@@ -24,22 +25,22 @@ macro_rules! requests {
         $(
             #[unsafe(no_mangle)]
             extern "C" fn $alloc() -> *mut u8 {
-                // SAFETY: the type has a size.
+                // SAFETY: every type in the list has a size that is not zero.
                 unsafe { MiMalloc.alloc(Layout::new::<$type>()) }
             }
 
             #[unsafe(no_mangle)]
             extern "C" fn $zeroed() -> *mut u8 {
-                // SAFETY: the type has a size.
+                // SAFETY: every type in the list has a size that is not zero.
                 unsafe { MiMalloc.alloc_zeroed(Layout::new::<$type>()) }
             }
 
             /// # Safety
             ///
-            /// `block` is live and of that type.
+            /// `block` must be live and of that type.
             #[unsafe(no_mangle)]
             unsafe extern "C" fn $free(block: *mut u8) {
-                // SAFETY: as the caller promises.
+                // SAFETY: the caller promises a live block of the type.
                 unsafe { MiMalloc.dealloc(block, Layout::new::<$type>()) }
             }
 
@@ -60,15 +61,16 @@ macro_rules! requests {
 
             /// # Safety
             ///
-            /// `block` is live, of that type and of that heap.
+            /// `block` must be live, of that type, and in that heap.
             #[unsafe(no_mangle)]
             unsafe extern "C" fn $give(heap: &Heap, block: NonNull<u8>) {
-                // SAFETY: as the caller promises.
+                // SAFETY: the caller promises a live block of the type in this
+                // heap.
                 unsafe { heap.deallocate(block, Layout::new::<$type>()) }
             }
         )*
 
-        /// Keeps them all.
+        /// Keeps all functions in the program.
         fn all() -> Vec<*const ()> {
             vec![$(
                 $alloc as *const (), $zeroed as *const (), $free as *const (), $heap as *const (),

@@ -1,5 +1,6 @@
-//! The bindings against what a C compiler makes of the same headers: sizes,
-//! alignments, field offsets and sizes, enumerators, macro constants.
+//! Compares the bindings with what a C compiler says about the same headers:
+//! sizes, alignments, offsets and sizes of fields, enumerators, and macro
+//! constants.
 
 #![cfg(not(mimalloc_other_version))]
 
@@ -8,7 +9,7 @@ use core::mem::offset_of;
 
 use mimalloc_sys as sys;
 
-/// What the bindings say; `build.rs` writes the rows.
+/// The values of the bindings. `build.rs` writes the rows.
 const ROWS: &[(&str, i64)] = include!(concat!(env!("OUT_DIR"), "/abi_rows.rs"));
 
 #[link(name = "mimalloc_abi", kind = "static")]
@@ -16,15 +17,15 @@ unsafe extern "C" {
     safe fn abi_count() -> usize;
     /// # Safety
     ///
-    /// `i` is below the count.
+    /// `i` must be below the count.
     fn abi_name(i: usize) -> *const c_char;
     /// # Safety
     ///
-    /// `i` is below the count.
+    /// `i` must be below the count.
     fn abi_value(i: usize) -> i64;
 }
 
-/// The size of what a field accessor points to.
+/// Returns the size of the field that an accessor points to.
 const fn size_of_field<S, F>(_: fn(&S) -> *const F) -> i64 {
     size_of::<F>() as i64
 }
@@ -35,17 +36,17 @@ fn c_compiler_agrees_with_every_row() {
     for (i, (name, value)) in ROWS.iter().enumerate() {
         // SAFETY: `i` is below the count, which is the same on both sides.
         let c_name = unsafe { abi_name(i) };
-        // SAFETY: the C side returns string literals.
+        // SAFETY: the C side returns a string literal, which lives for ever.
         let c_name = unsafe { CStr::from_ptr(c_name) };
         assert_eq!(c_name.to_str(), Ok(*name), "row {i}");
-        // SAFETY: as for the name.
+        // SAFETY: `i` is below the count, which is the same on both sides.
         let c_value = unsafe { abi_value(i) };
         assert_eq!(c_value, *value, "{name}");
     }
 }
 
-/// Guards the generator of the rows: an item that it no longer recognises would
-/// otherwise drop out silently.
+/// Guards the generator of the rows. An item that the generator no longer
+/// recognises would drop out silently.
 #[test]
 fn nothing_dropped_out() {
     let count = |what: &str| {

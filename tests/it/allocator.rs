@@ -1,4 +1,5 @@
-//! Every allocator against the model, and the places where paths meet.
+//! Holds every allocator against the model, and tests the places where two
+//! paths of the core meet.
 
 use core::alloc::{GlobalAlloc, Layout};
 
@@ -7,7 +8,7 @@ use mimalloc_tests::{Api02, Api04, Limits, Model, Subject, Whole};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::{NewHeap as _, NewShared as _};
 
-/// More seeds, for a long run: `MIMALLOC_TEST_SEEDS=1000`.
+/// Returns the seeds. `MIMALLOC_TEST_SEEDS=1000` makes a long run.
 fn seeds() -> impl Iterator<Item = u64> {
     let count = std::env::var("MIMALLOC_TEST_SEEDS")
         .ok()
@@ -64,7 +65,8 @@ fn local() {
     heap.with_local(|local| hold(&Api04(local)));
 }
 
-/// A heap thrown away in the middle of a sequence takes nothing with it.
+/// Checks that a heap which ends in the middle of a sequence takes no block of
+/// others with it.
 #[test]
 fn abandoned_sequences() {
     for seed in seeds() {
@@ -97,7 +99,7 @@ fn abandoned_sequences() {
     }
 }
 
-/// Blocks made on one thread, resized and freed on another.
+/// Makes blocks on one thread, and resizes and frees them on another.
 fn hand_over(subject: &(impl Subject + Sync)) {
     let limits = Limits {
         size: 256 << 10,
@@ -144,7 +146,8 @@ fn heap_across_threads() {
     hand_over(&Api02(&heap));
 }
 
-/// RUSTSEC-2022-0094 was a small block for a larger alignment: sweep them all.
+/// Sweeps all small layouts: RUSTSEC-2022-0094 was a small block for a larger
+/// alignment.
 #[test]
 fn every_small_layout_is_aligned() {
     let heap = Heap::new().unwrap();
@@ -154,9 +157,9 @@ fn every_small_layout_is_aligned() {
             let layout = Layout::from_size_align(size, align).unwrap();
             let mut blocks = Vec::with_capacity(12);
             for _ in 0..3 {
-                // SAFETY: the size is not zero.
+                // SAFETY: the loop starts at one, so the size is not zero.
                 blocks.push((0, unsafe { MiMalloc.alloc(layout) }));
-                // SAFETY: the size is not zero.
+                // SAFETY: the loop starts at one, so the size is not zero.
                 blocks.push((0, unsafe { MiMalloc.alloc_zeroed(layout) }));
                 let block = Api02(&heap).allocate(layout).unwrap();
                 blocks.push((1, block.as_ptr()));
@@ -168,15 +171,16 @@ fn every_small_layout_is_aligned() {
                 assert_eq!(block.addr() % align, 0, "{layout:?} at {block:?}");
             }
             for (_, block) in blocks {
-                // SAFETY: live, and of this layout, whichever heap it is in.
+                // SAFETY: the block was made above with this layout, and any
+                // block of mimalloc may be freed through the default heap.
                 unsafe { MiMalloc.dealloc(block, layout) };
             }
         }
     }
 }
 
-/// A large block that shrinks in place to a small size and is freed as small
-/// would be read at the wrong page: it must move.
+/// Checks that a large block moves when it shrinks to a small size. A free by
+/// size would otherwise look for the page of a small block.
 #[test]
 fn shrinking_far_down_and_freeing() {
     let heap = Heap::new().unwrap();
@@ -188,10 +192,11 @@ fn shrinking_far_down_and_freeing() {
                     let old = Layout::from_size_align(large, align).unwrap();
                     let new = Layout::from_size_align(small, new_align).unwrap();
                     let block = subject.allocate(old).unwrap();
-                    // SAFETY: live, fits `old`, and `new` is smaller.
+                    // SAFETY: the block is new and fits `old`, and `new` is
+                    // smaller.
                     let block = unsafe { subject.shrink(block, old, new) }.unwrap();
                     assert_eq!(block.addr().get() % new_align, 0);
-                    // SAFETY: live and fits `new`.
+                    // SAFETY: `shrink` returned the block, which fits `new`.
                     unsafe { subject.deallocate(block, new) };
                 }
             }
@@ -200,7 +205,8 @@ fn shrinking_far_down_and_freeing() {
     Model::new(5, Limits::default()).run(&subject);
 }
 
-/// Grown after a shrink, a block must not show what it held before.
+/// Checks that a block which grows after a shrink does not show its old
+/// contents.
 #[test]
 fn growing_zeroed_after_shrinking() {
     let heap = Heap::new().unwrap();
@@ -209,16 +215,17 @@ fn growing_zeroed_after_shrinking() {
         let full = Layout::from_size_align(size, 1).unwrap();
         let half = Layout::from_size_align(size / 2 + 1, 1).unwrap();
         let block = subject.allocate(full).unwrap();
-        // SAFETY: the block holds `size` bytes.
+        // SAFETY: the block is new and `size` bytes long.
         unsafe { block.write_bytes(0xA5, size) };
-        // SAFETY: live, fits `full`, and `half` is smaller.
+        // SAFETY: the block fits `full`, and `half` is not larger.
         let block = unsafe { subject.shrink(block, full, half) }.unwrap();
-        // SAFETY: live, fits `half`, and `full` is larger.
+        // SAFETY: the block fits `half`, and `full` is not smaller.
         let block = unsafe { subject.grow_zeroed(block, half, full) }.unwrap();
         for offset in 0..size {
-            // SAFETY: within the block.
+            // SAFETY: `offset` is below the size of the block.
             let byte = unsafe { block.add(offset) };
-            // SAFETY: initialised above, or promised to be zero.
+            // SAFETY: the first half was written above, and `grow_zeroed`
+            // zeroed the rest.
             let byte = unsafe { byte.read() };
             assert_eq!(
                 byte,
@@ -226,7 +233,7 @@ fn growing_zeroed_after_shrinking() {
                 "{offset} of {size}"
             );
         }
-        // SAFETY: live and fits `full`.
+        // SAFETY: the block is live, and fits `full` since it grew.
         unsafe { subject.deallocate(block, full) };
     }
 }
@@ -236,8 +243,8 @@ fn absurd_layouts_fail_cleanly() {
     let heap = Heap::new().unwrap();
     let subject = Api02(&heap);
     let top = isize::MAX as usize;
-    // What 64-bit address spaces don't hold; on 32 bits, what upstream takes for
-    // negative (see the patches in mimalloc-sys).
+    // A 64-bit address space does not hold these sizes. On 32 bits, unpatched
+    // upstream takes these sizes for negative.
     let sizes: &[usize] = if cfg!(target_pointer_width = "64") {
         &[top / 2, top / 2 + 1, top >> 15]
     } else {
@@ -256,17 +263,20 @@ fn absurd_layouts_fail_cleanly() {
             let small = Layout::from_size_align(100, align.min(4_096)).unwrap();
             let layout = layout.align_to(1).unwrap();
             let block = subject.allocate(small).unwrap();
-            // SAFETY: the block holds 100 bytes.
+            // SAFETY: the block is new and 100 bytes long.
             unsafe { block.write_bytes(7, 100) };
-            // SAFETY: live, fits `small`, and `layout` is larger.
+            // SAFETY: the block fits `small`, and `layout` is larger.
             assert!(unsafe { subject.grow(block, small, layout) }.is_none());
-            // SAFETY: as above.
+            // SAFETY: the failed `grow` left the block alone; it still fits
+            // `small`.
             assert!(unsafe { subject.grow_zeroed(block, small, layout) }.is_none());
-            // SAFETY: within the block.
+            // SAFETY: the block is 100 bytes long.
             let last = unsafe { block.add(99) };
-            // SAFETY: a resize that fails leaves the block as it was.
+            // SAFETY: a resize that fails leaves the block and its contents
+            // alone.
             assert_eq!(unsafe { last.read() }, 7);
-            // SAFETY: live and fits `small`.
+            // SAFETY: no resize succeeded, so the block is live and fits
+            // `small`.
             unsafe { subject.deallocate(block, small) };
         }
     }
@@ -286,7 +296,7 @@ fn nothing_of_size_zero_reaches_the_heap() {
         // SAFETY: currently allocated, fits `some`, and `none` is smaller.
         let block = unsafe { subject.shrink(block, some, none) }.unwrap();
         assert_eq!(block.addr().get(), align);
-        // SAFETY: currently allocated and fits `none`.
+        // SAFETY: `shrink` returned the block, which fits `none`.
         unsafe { subject.deallocate(block, none) };
     }
 }
@@ -295,14 +305,14 @@ fn nothing_of_size_zero_reaches_the_heap() {
 fn usable_size_is_at_least_what_was_asked_for() {
     for size in 1..3_000 {
         let layout = Layout::from_size_align(size, 1).unwrap();
-        // SAFETY: the size is not zero.
+        // SAFETY: the loop starts at one, so the size is not zero.
         let block = unsafe { MiMalloc.alloc(layout) };
-        // SAFETY: the block is live.
+        // SAFETY: the block is live until the end of the loop.
         let usable = unsafe { MiMalloc.usable_size(block) };
         assert!(usable >= size);
-        // SAFETY: all usable bytes may be written.
+        // SAFETY: mimalloc gives the program all usable bytes of a block.
         unsafe { block.write_bytes(1, usable) };
-        // SAFETY: live and of this layout.
+        // SAFETY: the block was made above with this layout.
         unsafe { MiMalloc.dealloc(block, layout) };
     }
 }

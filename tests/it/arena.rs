@@ -1,4 +1,5 @@
-//! Arenas: what they are made of, and how they limit what is in them.
+//! Makes arenas of all kinds of memory, and checks how they limit the heaps in
+//! them.
 
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -15,13 +16,15 @@ use mimalloc_tests::{NewHeap as _, NewInArena as _};
 
 const MIB: usize = 1 << 20;
 
-/// Arenas can't be given back, so tests that leave theirs empty share one.
+/// Returns an arena that tests share. Arenas are never given back, so a test
+/// that leaves its arena empty uses this one.
 fn shared() -> Arena {
     static ARENA: OnceLock<Arena> = OnceLock::new();
     *ARENA.get_or_init(|| Arena::reserve(64 * MIB).unwrap())
 }
 
-/// Takes blocks of `size` until there are no more. Returns how many there were.
+/// Takes blocks of `size` until no memory is left, and returns the number of
+/// blocks.
 #[cfg(not(all(mimalloc_v2, any(mimalloc_other_version, mimalloc_guarded))))]
 fn fill(heap: &Heap, size: usize) -> usize {
     let mut blocks = 0;
@@ -49,11 +52,11 @@ fn an_arena_tells_its_place_and_size() {
     assert!(!arena.contains(&0_u8) && !arena.contains("static"));
     let outside = Box02::new_in(1_u8, MiMalloc);
     assert!(!arena.contains(&*outside));
-    // SAFETY: the id of an arena.
+    // SAFETY: `as_raw` returned the id of an arena, and arenas live for ever.
     assert_eq!(unsafe { Arena::from_raw(arena.as_raw()) }, arena);
 }
 
-/// The first thing that a thread does with mimalloc.
+/// Makes an arena in a thread's first call of mimalloc.
 #[test]
 fn threads_that_never_allocated_make_arenas() {
     let made = thread::spawn(|| {
@@ -83,8 +86,8 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
     assert_eq!(Arena::reserve(isize::MAX as usize), Err(most));
     #[cfg(target_pointer_width = "64")]
     assert_eq!(Arena::reserve(1 << 50), Err(most));
-    // The system would give that much address space, but engine v3 has not as
-    // many arenas, and would take them all.
+    // The system would give that much address space. Engine v3 lacks as many
+    // arenas, and would use all of them up.
     #[cfg(all(mimalloc_v3, target_pointer_width = "64"))]
     {
         assert_eq!(Arena::reserve(1 << 46), Err(ArenaError::TooLarge));
@@ -108,8 +111,8 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
     }
 }
 
-/// Whether there are huge pages is the machine's matter; that the answer is an
-/// arena or a reason is ours.
+/// Whether there are huge pages depends on the machine. The crate must answer
+/// with an arena or a reason.
 #[test]
 fn huge_pages_are_an_arena_or_an_error() {
     let reasons = [
@@ -123,7 +126,7 @@ fn huge_pages_are_an_arena_or_an_error() {
             Err(error) => assert!(reasons.contains(&error), "{error:?}"),
         }
     }
-    // More than any machine has: at best some of them.
+    // No machine has as many pages; some nodes may get theirs.
     match Arena::reserve_huge_interleaved(3, 0, Some(Duration::from_secs(1))) {
         Ok(()) => {}
         Err(error) => assert!(reasons.contains(&error), "{error:?}"),
@@ -165,7 +168,7 @@ fn limits_are_those_of_the_engine() {
     assert!(Arena::min_alignment().is_power_of_two());
     #[cfg(not(mimalloc_other_version))]
     assert!(Arena::max_object_size() > MIB);
-    // Rounded down, so that a limit is never more than asked for.
+    // Sizes are rounded down, so that a limit is never larger than requested.
     assert_eq!(Arena::reserve(minimum + MIB).unwrap().capacity(), minimum);
 }
 
@@ -196,22 +199,22 @@ fn a_full_arena_is_an_error_for_stable_collections() {
     assert!((0..inserted).all(|key| map[&key][14] == key));
     assert!(map.iter().all(|(_, value)| arena.contains(value)));
 
-    // Nobody else notices.
+    // The rest of the program goes on.
     let elsewhere = Heap::new().unwrap();
     let mut plenty: Vec02<u8, _> = Vec02::with_capacity_in(100 * MIB, &elsewhere);
     plenty.push(1);
     drop(Box02::new_in([0_u8; 1000], MiMalloc));
 
-    // And what is freed can be used again.
+    // Freed memory of the arena can be used again.
     drop((map, other));
     list.clear();
     list.shrink_to_fit();
     list.try_reserve_exact(16 * MIB).unwrap();
 }
 
-/// Fills a heap about as far as the first time. Engine v2 has parts of an arena
-/// out of use while any thread, of another test perhaps, gives them back to the
-/// system: there it may take several tries.
+/// Fills a heap about as far as the first time. On engine v2, a part of an
+/// arena is out of use while a thread, perhaps of another test, returns that
+/// part to the system. There the fill may take several tries.
 #[cfg(not(all(mimalloc_v2, any(mimalloc_other_version, mimalloc_guarded))))]
 fn fills_again(first: usize, mut fill: impl FnMut() -> usize) {
     let tries = if cfg!(mimalloc_v2) { 200 } else { 1 };
@@ -226,7 +229,7 @@ fn fills_again(first: usize, mut fill: impl FnMut() -> usize) {
     panic!("{again} blocks after {first}");
 }
 
-// Old versions and guarded builds of v2 keep what is forgotten in a heap.
+// Old versions and guarded builds of v2 keep forgotten blocks of a heap.
 #[cfg(not(all(mimalloc_v2, any(mimalloc_other_version, mimalloc_guarded))))]
 #[test]
 fn a_heap_gives_its_part_of_the_arena_back() {
@@ -246,7 +249,7 @@ fn a_heap_gives_its_part_of_the_arena_back() {
         });
     }
     assert_eq!(Heap::new().unwrap().arena(), None);
-    // Two heaps share it.
+    // Two heaps share the arena.
     let taken = heap.alloc_slice_with(16 * MIB, |_| 1_u8).unwrap().len();
     let other = arena.scope(|heap| fill(heap, 1000)).unwrap();
     assert!(
@@ -265,8 +268,8 @@ fn others_keep_out_of_an_exclusive_arena() {
     }
 }
 
-/// A thread without a part in the heap gets an error, too, and in every build:
-/// those with hardening would abort if left to themselves.
+/// Checks that a thread without a theap gets an error in every build. A
+/// hardened build of upstream would abort.
 #[cfg(mimalloc_v3)]
 #[test]
 fn a_fresh_thread_at_a_full_arena_gets_an_error() {
@@ -288,7 +291,7 @@ fn a_fresh_thread_at_a_full_arena_gets_an_error() {
             assert!(Vec02::<u8, _>::new_in(local).try_reserve(9000).is_err());
         });
         heap.collect(true);
-        // The thread is none the worse for it.
+        // The thread can still allocate elsewhere.
         assert_eq!(vec![3_u8; 10_000][9_999], 3);
         assert!(Box02::try_new_in(1_u8, MiMalloc).is_ok());
         let other = Heap::new().unwrap();
@@ -299,7 +302,7 @@ fn a_fresh_thread_at_a_full_arena_gets_an_error() {
             scope.spawn(attempts);
         }
     });
-    // Once the heap is gone there is room again, on fresh threads too.
+    // The end of the heap frees its memory, also for fresh threads.
     drop(heap);
     let heap = arena.new_heap().unwrap();
     thread::scope(|scope| {
@@ -307,7 +310,7 @@ fn a_fresh_thread_at_a_full_arena_gets_an_error() {
     });
 }
 
-/// Threads that fill one arena together get errors and nothing worse.
+/// Lets threads fill one arena together. Each gets an error, and no worse.
 #[cfg(mimalloc_v3)]
 #[test]
 fn threads_exhaust_an_arena_together() {
@@ -328,8 +331,8 @@ fn threads_exhaust_an_arena_together() {
     }
 }
 
-/// The arena, if there is one: at the highest level of hardening such memory is
-/// refused.
+/// Makes an arena, or returns `None` at the highest level of hardening, which
+/// refuses such memory.
 fn from_static(memory: &'static mut [MaybeUninit<u8>]) -> Option<Arena> {
     match Arena::options().from_static(memory) {
         Err(ArenaError::Pinned) => None,
@@ -337,8 +340,8 @@ fn from_static(memory: &'static mut [MaybeUninit<u8>]) -> Option<Arena> {
     }
 }
 
-/// Memory of our own, as from a static, in the size that the engine needs to
-/// find an aligned part of it.
+/// Returns memory of our own, as if from a static. The engine finds an aligned
+/// part in memory of the right size.
 fn memory(size: usize) -> &'static mut [MaybeUninit<u8>] {
     Box::leak(Box::new_uninit_slice(size))
 }
@@ -351,7 +354,7 @@ fn memory_of_our_own_becomes_an_arena() {
         return;
     };
     let (start, size) = arena.area();
-    // Aligned to less, more of it is of use.
+    // With a smaller alignment, the arena uses more of the memory.
     #[cfg(target_pointer_width = "64")]
     assert!(size >= 256 * MIB && size % (32 * MIB) == 0);
     assert!(size >= 64 * MIB);
@@ -364,23 +367,24 @@ fn memory_of_our_own_becomes_an_arena() {
     assert!(range.contains(&list.as_ptr().addr()) && arena.contains(list.as_slice()));
     assert!(list.iter().copied().eq(0..1_000_000));
     let zeroed = Box02::<[u8; 300_000], _>::new_zeroed_in(&heap);
-    // SAFETY: all bytes are zero.
+    // SAFETY: all bytes are zero, and zero is a value of `u8`.
     let zeroed = unsafe { zeroed.assume_init() };
     assert!(zeroed.iter().all(|&byte| byte == 0));
 }
 
-/// Memory comes as it is, so that mimalloc must clear it where zeroes are asked
-/// for.
+/// Checks that mimalloc clears memory that is not zero when a caller requests
+/// zeroes.
 #[test]
 fn blocks_in_used_memory_of_our_own_are_zeroed() {
-    // Aligned as engine v3 wants it, so that little of it is enough.
+    // The alignment is the one of engine v3, so that little memory is enough.
     let layout = std::alloc::Layout::from_size_align(64 * MIB, 256 * MIB).unwrap();
-    // SAFETY: the size is not zero.
+    // SAFETY: the layout has a size of 64 MiB.
     let start = unsafe { std::alloc::alloc(layout) };
     assert!(!start.is_null());
-    // SAFETY: the block is that long.
+    // SAFETY: the block is as long as its layout.
     unsafe { start.write_bytes(0xA5, layout.size()) };
-    // SAFETY: a block that is never freed, with nothing else that refers to it.
+    // SAFETY: the block was just written and is never freed, and no other
+    // reference to the block exists.
     let memory = unsafe { core::slice::from_raw_parts_mut(start.cast(), layout.size()) };
     let Some(arena) = from_static(memory) else {
         return;
@@ -389,14 +393,14 @@ fn blocks_in_used_memory_of_our_own_are_zeroed() {
     let mut blocks = 0;
     let small = core::iter::from_fn(|| Box02::<[u64; 11], _>::try_new_zeroed_in(&heap).ok());
     for block in small.take(1_000) {
-        // SAFETY: all bytes are zero.
+        // SAFETY: all bytes are zero, and zero is a value of `u64`.
         assert_eq!(*unsafe { block.assume_init() }, [0; 11]);
         blocks += 1;
     }
     assert_eq!(blocks, 1_000);
     let mut kept = Vec::new();
     while let Ok(block) = Box02::<[u8; 300_000], _>::try_new_zeroed_in(&heap) {
-        // SAFETY: all bytes are zero.
+        // SAFETY: all bytes are zero, and zero is a value of `u8`.
         let block = unsafe { block.assume_init() };
         assert!(block.iter().all(|&byte| byte == 0), "block {}", kept.len());
         kept.push(block);
@@ -404,7 +408,7 @@ fn blocks_in_used_memory_of_our_own_are_zeroed() {
     assert!(kept.len() > 20, "only {} blocks", kept.len());
 }
 
-/// The same with memory that mimalloc itself handed out before.
+/// Checks the same with memory that mimalloc itself handed out before.
 #[test]
 fn leaked_memory_of_mimalloc_becomes_an_arena() {
     let leaked = Vec02::<MaybeUninit<u8>, _>::with_capacity_in(600 * MIB, MiMalloc).leak();
@@ -441,7 +445,8 @@ fn too_little_memory_of_our_own_is_an_error() {
         ),
         "{error:?}"
     );
-    // Enough but for its start, and the error tells by how much.
+    // The memory is large enough but starts at an odd place. The error tells
+    // how much would do.
     let memory = memory(600 * MIB);
     let odd = memory.as_ptr().align_offset(256 * MIB) + 8;
     let (_, rest) = memory.split_at_mut(odd);

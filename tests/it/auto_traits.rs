@@ -1,7 +1,8 @@
-//! Which types may go where, by name, and how large the handles are.
+//! Checks by name which types may be sent and shared, and how large the handles
+//! are.
 //!
-//! A type that is `Send` by accident is unsound and one that stops being it is a
-//! breaking change; neither shows anywhere else.
+//! A type that is `Send` by accident is unsound, and a type that stops being
+//! `Send` is a breaking change. No other test would show either.
 
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use std::fmt::Debug;
@@ -22,7 +23,7 @@ fn plain<T: Copy + Eq + Hash + Send + Sync>() {}
 fn copied<T: Copy + PartialEq + Send + Sync>() {}
 fn error<T: core::error::Error + Copy + Eq + Send + Sync>() {}
 
-/// Fails to compile when the type has the trait: two traits would then fit.
+/// Fails to compile when the type has the trait, because two traits would fit.
 macro_rules! assert_not {
     ($type:ty: $trait:path) => {
         const _: fn() = || {
@@ -111,7 +112,7 @@ mod v2 {
     assert_not!(Vec02<u8, SharedHeap>: Send);
 }
 
-/// No public type is forgotten above.
+/// Checks that the list above names every public type.
 #[test]
 fn every_type_has_an_answer() {
     let here = include_str!("auto_traits.rs");
@@ -125,7 +126,7 @@ fn every_type_has_an_answer() {
             continue;
         };
         let words = names.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        // Functions, paths and constants are not in camel case.
+        // Names of functions, paths and constants are not in camel case.
         let types = words.filter(|word| {
             word.starts_with(|c: char| c.is_ascii_uppercase())
                 && word.contains(|c: char| c.is_ascii_lowercase())
@@ -137,7 +138,7 @@ fn every_type_has_an_answer() {
                 let after = here[at + name.len()..].chars().next();
                 !after.is_some_and(|c| c.is_ascii_alphanumeric())
             });
-            // Once where it is imported, once where it is checked.
+            // A type occurs once in the imports and once in a check.
             let wanted = if name == "Option" { 1 } else { 2 };
             assert!(mentioned.count() >= wanted, "add `{name}` to this file");
         }
@@ -166,7 +167,7 @@ fn handles_are_small() {
         assert_eq!(size, word, "{name}");
     }
     assert!(size_of::<Arena>() <= word);
-    // A heap remembers its arena and, on v3, its number.
+    // A heap holds its arena and, on v3, its number.
     assert!(size_of::<Heap>() <= 3 * word);
     assert_eq!(size_of::<Option<Heap>>(), size_of::<Heap>());
     assert_eq!(size_of::<Vec02<u8, MiMalloc>>(), 3 * word);

@@ -1,4 +1,4 @@
-//! Other people's collections in our allocators.
+//! Uses collections of other crates in our allocators.
 
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use mimalloc::{Heap, MiMalloc, SharedHeap};
@@ -26,7 +26,7 @@ fn hashbrown_sets_and_tables() {
     assert!(set.try_reserve(usize::MAX >> 4).is_err());
 }
 
-/// smallvec 2 spills into our heaps.
+/// Lets smallvec 2 spill into our heaps.
 #[cfg(feature = "ecosystem")]
 #[test]
 fn smallvec() {
@@ -44,7 +44,7 @@ fn smallvec() {
     assert!(list.try_reserve(usize::MAX >> 4).is_err());
 }
 
-/// A bump arena whose chunks come from our heaps.
+/// Takes the chunks of a bump arena from our heaps.
 #[cfg(feature = "ecosystem")]
 #[test]
 fn blink_alloc() {

@@ -1,4 +1,4 @@
-//! Heaps: what lives in them, for how long, and on which threads.
+//! Checks what lives in a heap, for how long, and on which threads.
 
 use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
@@ -30,7 +30,8 @@ fn collections_live_in_the_heap() {
     assert!(!heap.contains(&on_stack));
     assert!(any_heap_contains(old.as_slice()));
 
-    // Nothing keeps this place from being freed, so it is not looked at.
+    // No borrow keeps the memory behind this address alive, so `contains` does
+    // not look at that memory.
     assert!(!heap.contains(&old[old.len()..]) && !heap.contains(&()));
 }
 
@@ -47,7 +48,7 @@ fn a_collection_owns_its_heap() {
     drop(map);
 }
 
-/// What is forgotten in a heap goes with it.
+/// Checks that the end of a heap frees forgotten blocks.
 #[test]
 fn dropping_frees_what_was_forgotten() {
     let total = Heap::new().unwrap();
@@ -58,8 +59,8 @@ fn dropping_frees_what_was_forgotten() {
         }
         core::mem::forget(Box02::new_in([1_u8; 100], &heap));
     }
-    // 2 GiB went through; were it kept, the address space limit that the
-    // process test sets would be hit. Here the allocator must still work.
+    // 2 GiB went through the heaps. If they stayed allocated, the next request
+    // would run into the limit of the address space.
     assert!(Vec02::<u8, _>::with_capacity_in(4 << 20, &total).capacity() >= 4 << 20);
 }
 
@@ -162,15 +163,15 @@ fn raw_heaps_go_out_and_come_back() {
     let heap = Heap::new().unwrap();
     let kept = Vec02::<u8, _>::with_capacity_in(10, &heap).leak().as_ptr();
     let raw = core::ptr::NonNull::new(heap.into_raw()).unwrap();
-    // SAFETY: just given up, and used by nobody else.
+    // SAFETY: `into_raw` gave the heap up, and no other code has the pointer.
     let heap = unsafe { Heap::from_raw(raw) };
     assert_eq!(heap.as_raw(), raw.as_ptr());
-    // SAFETY: the block is never freed.
+    // SAFETY: the vector was leaked, so its block lives as long as the heap.
     assert!(unsafe { heap.contains_ptr(kept) });
 }
 
 // Upstream 2.5.2 asserts `size <= heap->pages_full_size` when a block of a full
-// page is freed after its heap was deleted; the field is of no consequence.
+// page is freed after the end of its heap. The field has no other effect.
 #[cfg(not(all(mimalloc_v2, mimalloc_assertions)))]
 #[test]
 fn deleting_keeps_the_blocks() {
@@ -186,43 +187,46 @@ fn deleting_keeps_the_blocks() {
             block
         })
         .collect();
-    // SAFETY: no other thread knows the blocks; the heap is nobody's default.
+    // SAFETY: no other thread has a block of the heap, and the heap is not the
+    // default heap of a thread.
     unsafe { heap.delete_keeping_blocks() };
     for (n, block) in (0..).zip(blocks) {
         // SAFETY: deleting the heap kept its blocks, and this one has 8 words.
         let last = unsafe { block.add(7) };
-        // SAFETY: as above.
+        // SAFETY: `new_in` wrote the eight words, and no code changed them
+        // since.
         assert_eq!(unsafe { last.read() }, n);
-        // SAFETY: live, and any block of mimalloc may be freed here.
+        // SAFETY: the block is live, and any block of mimalloc may be freed
+        // through the default heap.
         unsafe { mimalloc::MiMalloc.dealloc(block.cast(), layout) };
     }
 }
 
-// Versions before 3.4.0 don't define the function.
+// Versions before 3.4.0 do not define the function.
 #[cfg(any(mimalloc_v2, not(mimalloc_other_version)))]
 #[test]
 fn a_heap_is_the_default_until_its_guard_is_dropped() {
     let heap = Heap::new().unwrap();
     let probe = || {
         let layout = core::alloc::Layout::new::<u64>();
-        // SAFETY: the size is not zero.
+        // SAFETY: a `u64` has a size that is not zero.
         let block = unsafe { core::alloc::GlobalAlloc::alloc(&mimalloc::MiMalloc, layout) };
-        // SAFETY: the block is live.
+        // SAFETY: the block is live until the end of the closure.
         let inside = unsafe { heap.contains_ptr(block) };
-        // SAFETY: live and of this layout.
+        // SAFETY: the block was made above with this layout.
         unsafe { core::alloc::GlobalAlloc::dealloc(&mimalloc::MiMalloc, block, layout) };
         inside
     };
     assert!(!probe());
-    // SAFETY: dropped below on this thread; nothing plainly allocated meanwhile
-    // lives on.
+    // SAFETY: this thread drops the guard below, and nothing that is plainly
+    // allocated meanwhile lives on.
     let guard = unsafe { heap.set_default() };
     assert!(probe());
     drop(guard);
     assert!(!probe());
 }
 
-/// Wherever in a block they are, and in the block itself alone.
+/// Looks at all parts of a block, and at nothing beside the block.
 #[test]
 fn a_heap_contains_the_parts_of_its_values() {
     let heap = Heap::new().unwrap();
@@ -235,7 +239,7 @@ fn a_heap_contains_the_parts_of_its_values() {
             assert!(heap.contains(part), "{part} of {len}");
             assert!(!other.contains(part), "{part} of {len}");
             let byte = core::ptr::from_ref(part).cast::<u8>().wrapping_add(3);
-            // SAFETY: the block is live.
+            // SAFETY: the pointer is within the vector's block, which is live.
             assert!(unsafe { heap.contains_ptr(byte) }, "{part} of {len}");
         }
     }
@@ -320,8 +324,8 @@ mod v3 {
         }
     }
 
-    /// Other threads keep their part of the heap cached when it is destroyed,
-    /// and a new heap may come to lie at the same address.
+    /// Destroys heaps while another thread has its theap cached. A new heap may
+    /// then get the same address.
     #[test]
     fn a_new_heap_at_an_old_address_is_a_new_heap() {
         let (to_worker, orders) = mpsc::channel::<(SharedHeap, mpsc::Sender<usize>)>();
@@ -368,8 +372,8 @@ mod v3 {
     }
 }
 
-/// What threads that ended left behind is no part of a heap, however much memory
-/// that heap takes: it would be freed with it.
+/// Checks that a heap does not contain what ended threads left, however much
+/// memory the heap takes. The end of the heap would free such blocks.
 #[test]
 fn a_heap_takes_no_blocks_of_others_with_it() {
     use mimalloc::MiMalloc;
@@ -389,7 +393,7 @@ fn a_heap_takes_no_blocks_of_others_with_it() {
     for n in 0..600_usize {
         heap.alloc_slice_with(300_000, |_| n as u8).unwrap();
     }
-    // In old versions such blocks do get into the heap, and must survive it.
+    // In old versions such blocks get into the heap, and must survive its end.
     #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
     for (list, block) in &kept {
         assert!(!heap.contains(list.as_slice()) && !heap.contains(&**block));

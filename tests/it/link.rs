@@ -1,5 +1,5 @@
-//! Each declared function has a symbol: taking its address is enough for the
-//! linker to look for it.
+//! Checks that each declared function has a symbol. The address of a function
+//! is enough to make the linker look for the symbol.
 
 use core::hint::black_box;
 
@@ -16,7 +16,8 @@ fn every_declared_function_is_there() {
     for (name, address) in generated.iter().chain(&by_hand) {
         assert!(!black_box(*address).is_null(), "{name}");
     }
-    // 3.6.2 declares 223 and 2.5.2 159; each leaves two undefined on purpose.
+    // 3.6.2 declares 223 functions and 2.5.2 declares 159. Each leaves two of
+    // them undefined on purpose.
     if cfg!(not(mimalloc_other_version)) {
         let declared = if cfg!(mimalloc_v3) { 223 } else { 159 };
         assert_eq!(
@@ -28,20 +29,21 @@ fn every_declared_function_is_there() {
     }
 }
 
-/// The `static inline` functions have no symbol in C; ours must work.
+/// Calls the `static inline` functions. C has no symbol for them, so ours must
+/// work.
 #[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
 #[test]
 fn inline_functions_work() {
     for size in [0, 1, 8, 1024, 1025, 1 << 20] {
-        // SAFETY: allocating has no precondition.
+        // SAFETY: `mi_malloc_csize` has no precondition on its size.
         let plain = unsafe { sys::mi_malloc_csize(size) };
-        // SAFETY: allocating has no precondition.
+        // SAFETY: `mi_zalloc_csize` has no precondition on its size.
         let zeroed = unsafe { sys::mi_zalloc_csize(size) }.cast::<u8>();
         assert!(!plain.is_null() && !zeroed.is_null());
         for i in 0..size {
-            // SAFETY: `i` is inside the block.
+            // SAFETY: `i` is below the size of the block.
             let byte = unsafe { zeroed.add(i) };
-            // SAFETY: the block is initialised, with zeroes.
+            // SAFETY: the block is live, and was allocated with zeroes.
             assert_eq!(unsafe { byte.read() }, 0);
         }
         // SAFETY: the block is live and was allocated with this size.
@@ -54,16 +56,17 @@ fn inline_functions_work() {
             sys::mi_free_csize_aligned,
             sys::mi_free_csize_aligned_nonnull,
         ] {
-            // SAFETY: 16 is a power of two.
+            // SAFETY: any size is allowed, and 16 is a power of two.
             let block = unsafe { sys::mi_malloc_aligned(size, 16) };
             assert!(!block.is_null());
-            // SAFETY: the block is live, of this size and alignment.
+            // SAFETY: the block is live, and was allocated with this size and
+            // alignment.
             unsafe { free(block, size, 16) };
         }
     }
-    // SAFETY: null is fine for both.
+    // SAFETY: every function that frees ignores a null pointer.
     unsafe { sys::mi_free_csize(core::ptr::null_mut(), 8) };
-    // SAFETY: null is fine for both.
+    // SAFETY: every function that frees ignores a null pointer.
     unsafe { sys::mi_free_csize_aligned(core::ptr::null_mut(), 8, 8) };
     let word = size_of::<usize>();
     assert_eq!(
@@ -72,7 +75,8 @@ fn inline_functions_work() {
     );
 }
 
-/// The theap twins, and the two that fill in the header of the statistics.
+/// Calls the theap variants, and the two functions that fill in the header of
+/// the statistics.
 #[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
 #[test]
 fn inline_functions_of_theaps_and_statistics_work() {
@@ -80,44 +84,44 @@ fn inline_functions_of_theaps_and_statistics_work() {
     let theap = unsafe { sys::mi_theap_get_default() };
     for allocate in [sys::mi_theap_malloc_csize, sys::mi_theap_zalloc_csize] {
         for size in [8, 1 << 16] {
-            // SAFETY: the theap is live and of this thread.
+            // SAFETY: the theap is live and belongs to this thread.
             let block = unsafe { allocate(theap, size) };
             assert!(!block.is_null());
-            // SAFETY: the block is live.
+            // SAFETY: the block was made above, and is freed once.
             unsafe { sys::mi_free(block) };
         }
     }
     let mut stats = core::mem::MaybeUninit::<sys::mi_stats_t>::uninit();
-    // SAFETY: `stats` is valid for writes.
+    // SAFETY: `stats` is a local variable, and valid for writes.
     unsafe { sys::mi_stats_init(stats.as_mut_ptr()) };
-    // SAFETY: the header is filled in, as this function asks for.
+    // SAFETY: `mi_stats_init` filled in the header, as this function requires.
     assert!(unsafe { sys::mi_stats_get(stats.as_mut_ptr()) });
-    // SAFETY: all of it was zeroed before.
+    // SAFETY: `mi_stats_init` zeroed the fields, and zero is a value of each.
     let stats = unsafe { stats.assume_init() };
     assert_eq!(stats.size, size_of::<sys::mi_stats_t>());
     assert_eq!(stats.version, sys::MI_STAT_VERSION as usize);
 }
 
-/// The typed macros, on both engines.
+/// Calls the typed macros, on both engines.
 #[test]
 fn typed_macros_work() {
-    // SAFETY: `u64` needs no more alignment than `malloc` gives.
+    // SAFETY: `malloc` aligns a block enough for a `u64`.
     let one = unsafe { sys::mi_zalloc_tp::<u64>() };
     assert!(!one.is_null());
-    // SAFETY: the block holds one zeroed `u64`.
+    // SAFETY: the block is live and holds one zeroed `u64`.
     assert_eq!(unsafe { one.read() }, 0);
-    // SAFETY: the block is live.
+    // SAFETY: the block was made above, and is freed once.
     unsafe { sys::mi_free(one.cast()) };
-    // SAFETY: as above.
+    // SAFETY: `malloc` aligns a block enough for a `u64`.
     let many = unsafe { sys::mi_calloc_tp::<u64>(10) };
-    // SAFETY: the block is live; it moves here.
+    // SAFETY: the block is live, and only the result is used from here on.
     let many = unsafe { sys::mi_recalloc_tp::<u64>(many.cast(), 1000) };
     assert!(!many.is_null());
-    // SAFETY: the block holds 1000 zeroed `u64`.
+    // SAFETY: the block is live and holds 1000 zeroed `u64`.
     let all = unsafe { core::slice::from_raw_parts(many, 1000) };
     assert!(all.iter().all(|n| *n == 0));
-    // SAFETY: the block is live.
+    // SAFETY: the block was made above, and is freed once.
     unsafe { sys::mi_free(many.cast()) };
-    // SAFETY: the product overflows, which is reported.
+    // SAFETY: the call reports a product that overflows, and allocates nothing.
     assert!(unsafe { sys::mi_mallocn_tp::<u64>(usize::MAX / 4) }.is_null());
 }

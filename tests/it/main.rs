@@ -1,4 +1,4 @@
-//! Tests of the safe layer and the bindings, a module a type.
+//! Tests the safe layer and the bindings. Each type has a module.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 

@@ -1,11 +1,12 @@
-//! Options: the table is complete, and the safe setters refuse what they must.
-//! What changes options is in `process/options.rs`.
+//! Checks that the table of options is complete, and that the safe setters
+//! refuse what they must. Tests that change options are in
+//! `process/options.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mimalloc::{OptionErrorKind, Unit};
 
-/// Every `mi_option_…` of the committed bindings, with its number.
+/// Returns every `mi_option_…` of the committed bindings with its number.
 fn of_bindings() -> BTreeMap<String, i64> {
     let text = match mimalloc_sys::ENGINE {
         "v3" => include_str!("../../mimalloc-sys/src/bindings/v3.rs"),
@@ -21,7 +22,7 @@ fn of_bindings() -> BTreeMap<String, i64> {
         .collect()
 }
 
-/// Upstream's older names for options that were renamed.
+/// Upstream's older names for options that have been renamed.
 const RENAMED: &[(&str, &str)] = &[
     ("large_os_pages", "allow_large_os_pages"),
     ("eager_region_commit", "arena_eager_commit"),
@@ -57,7 +58,7 @@ fn every_option_of_the_bindings_has_a_variant() {
     }
 }
 
-/// Upstream has no gaps, and `ALL` has its order.
+/// Checks that numbers have no gaps, and that `ALL` is in their order.
 #[test]
 fn options_are_in_the_order_of_their_numbers() {
     let bindings = of_bindings();

@@ -1,4 +1,4 @@
-//! What mimalloc tells about the process and itself.
+//! Checks what mimalloc says about the process and itself.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ fn the_numbers_make_sense() {
     assert!(later.user + later.system >= info.user + info.system);
 }
 
-/// The documentation promises it; `current_rss` is no resident set there.
+/// Checks a promise of the documentation: `current_rss` is no resident set
+/// there.
 #[test]
 #[cfg(target_os = "linux")]
 fn rss_is_the_commit_on_linux() {

@@ -1,12 +1,12 @@
-//! Statistics: the fields are complete, and the texts can be read.
-//! Exact numbers are in `process/stats_exact.rs`.
+//! Checks that the fields of the statistics are complete, and that the texts
+//! can be read. Exact numbers are in `process/stats_exact.rs`.
 
 use mimalloc::{StatCount, Stats};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::NewHeap as _;
 use serde_json::Value;
 
-/// The fields of `mi_stats_s` in the committed bindings.
+/// Returns the fields of `mi_stats_s` in the committed bindings.
 fn of_bindings() -> Vec<&'static str> {
     let text = match mimalloc_sys::ENGINE {
         "v3" => include_str!("../../mimalloc-sys/src/bindings/v3.rs"),
@@ -21,7 +21,7 @@ fn of_bindings() -> Vec<&'static str> {
         .collect()
 }
 
-/// What the other engine counts, or nobody.
+/// The fields that only the other engine counts, or neither engine.
 fn left_out(field: &str) -> bool {
     field.starts_with('_')
         || matches!(field, "size" | "version")
@@ -59,13 +59,13 @@ fn every_field_of_the_bindings_is_there() {
     }
 }
 
-/// Tools that read upstream's JSON read ours.
+/// Checks that tools which read upstream's JSON can read ours.
 #[test]
 fn json_has_the_shape_of_upstreams() {
-    // SAFETY: no buffer of ours: mimalloc allocates one.
+    // SAFETY: with a null buffer, mimalloc allocates the buffer itself.
     let text = unsafe { mimalloc_sys::mi_stats_get_json(0, core::ptr::null_mut()) };
     assert!(!text.is_null());
-    // SAFETY: a C string.
+    // SAFETY: the call returned a C string that ends with a NUL.
     let upstream: Value =
         serde_json::from_slice(unsafe { core::ffi::CStr::from_ptr(text) }.to_bytes()).unwrap();
     // SAFETY: allocated by `mi_stats_get_json`, and not used any more.
@@ -114,7 +114,8 @@ fn serde_writes_the_same_values() {
     let by_hand: Value = serde_json::from_str(&text).unwrap();
     for (name, value) in by_serde.as_object().unwrap() {
         match value {
-            // Bins of chunks are pairs, as a Rust type says it.
+            // serde writes a bin with its size or kind, so only the numbers of
+            // bins can be compared.
             Value::Array(bins) => assert_eq!(bins.len(), by_hand[name].as_array().unwrap().len()),
             _ => assert_eq!(value, &by_hand[name], "{name}"),
         }
@@ -136,9 +137,9 @@ fn bins_grow() {
     assert_eq!(StatCount::default().total, 0);
 }
 
-/// The threads that read have parts of the heaps that go: upstream crashes when
-/// it merges one while the heap is destroyed, and the crate's lock keeps that
-/// apart.
+/// Reads statistics on threads that have a theap of the heaps that end.
+/// Upstream crashes when it merges a theap while the heap is destroyed; the
+/// crate's lock keeps the two apart.
 #[test]
 #[cfg(mimalloc_v3)]
 fn statistics_while_heaps_come_and_go() {
@@ -154,7 +155,8 @@ fn statistics_while_heaps_come_and_go() {
                 let (sender, heaps) = mpsc::channel::<Arc<Heap>>();
                 scope.spawn(move || {
                     let mut text = String::new();
-                    // Whoever is last destroys the heap; the others read.
+                    // The last thread to drop the heap destroys the heap, and
+                    // the others read.
                     for heap in heaps {
                         let mut vec = allocator_api2_04::vec::Vec::new_in(&*heap);
                         vec.extend(0..100);

@@ -1,4 +1,4 @@
-//! C strings in heaps.
+//! Copies C strings into heaps.
 
 use core::ffi::CStr;
 use std::thread;
@@ -41,7 +41,7 @@ fn prefixes_end_where_asked_or_before() {
 #[test]
 fn strings_go_through_c_and_to_other_threads() {
     let raw = MiMalloc.strdup(c"for C").unwrap().into_raw();
-    // SAFETY: made above, and given up there.
+    // SAFETY: `into_raw` returned the pointer, and gave the string up.
     let back = unsafe { HeapCString::<MiMalloc>::from_raw(raw) };
     let back = thread::spawn(move || back).join().unwrap();
     assert_eq!(back.as_ref() as &CStr, c"for C");

@@ -1,4 +1,4 @@
-//! Plain references into a heap.
+//! Makes plain references into a heap.
 
 use core::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Walks over a heap, and what it holds.
+//! Walks over a heap, and counts what the heap holds.
 
 #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 use core::ops::Range;
@@ -10,7 +10,7 @@ use mimalloc::{Heap, MiMalloc};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::NewHeap as _;
 
-/// The blocks of a heap, as address ranges in order.
+/// Returns the blocks of a heap as address ranges in order.
 #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 fn blocks(heap: &mut Heap) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -26,8 +26,8 @@ fn blocks(heap: &mut Heap) -> Vec<Range<usize>> {
     found
 }
 
-/// Checks that the heap has one block for each of the addresses. Guarded blocks
-/// start before them.
+/// Checks that the heap has one block for each address. A guarded block starts
+/// before its address.
 #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 fn assert_blocks(heap: &mut Heap, mut expected: Vec<usize>) {
     expected.sort_unstable();
@@ -59,7 +59,8 @@ fn each_block_is_seen_once() {
     assert!(blocks(&mut heap).is_empty());
 }
 
-/// The blocks of threads that ended, that live, and those freed by others.
+/// Walks over blocks of ended threads and of live threads, and over blocks that
+/// other threads freed.
 #[cfg(mimalloc_v3)]
 #[test]
 fn blocks_of_all_threads_are_seen() {
@@ -104,7 +105,7 @@ fn a_walk_may_be_left_early() {
     assert_eq!(heap.usage().blocks, 100);
 }
 
-/// A panic leaves no lock of the heap behind.
+/// Checks that a panic leaves no lock of the heap behind.
 #[test]
 fn a_panic_in_the_loop_does_no_harm() {
     let mut heap = Heap::new().unwrap();
@@ -123,8 +124,8 @@ fn a_panic_in_the_loop_does_no_harm() {
     heap.alloc(1_u64).unwrap();
 }
 
-/// The loop may allocate anywhere but in the heap, on threads that never did
-/// before.
+/// Checks that the loop may allocate anywhere but in the heap, on threads that
+/// never allocated before.
 #[test]
 fn the_loop_may_allocate_elsewhere() {
     let walk = || {
@@ -149,8 +150,9 @@ fn the_loop_may_allocate_elsewhere() {
     std::thread::spawn(walk).join().unwrap();
 }
 
-/// The loop may make and drop heaps, and wait for threads that have used the
-/// heap to end. While mimalloc walks over a heap, either waits for ever.
+/// Checks that the loop may make and drop heaps, and may wait for threads that
+/// have used the heap to end. While mimalloc walks over a heap, either would
+/// wait for ever.
 #[cfg(mimalloc_v3)]
 #[test]
 fn the_loop_may_drop_heaps_and_wait_for_threads() {
@@ -161,7 +163,7 @@ fn the_loop_may_drop_heaps_and_wait_for_threads() {
     let mut threads = Vec::new();
     for _ in 0..4 {
         let other = Heap::new().unwrap();
-        // These threads live on, with a part of either heap.
+        // These threads live on, with a theap of either heap.
         let heaps = [&heap, &other].map(|heap| core::ptr::from_ref(heap).expose_provenance());
         let (end, wait) = channel::<()>();
         let (ready, is_ready) = channel();
@@ -191,12 +193,13 @@ fn the_loop_may_drop_heaps_and_wait_for_threads() {
     assert_eq!(heap.usage().blocks, 4);
 }
 
-/// With a collection still there, which is why it is unsafe.
+/// Walks over a heap with a collection in it, for which the function is unsafe.
 #[test]
 fn a_shared_walk_sees_live_collections() {
     let heap = Heap::new().unwrap();
     let list = Vec02::<u64, _>::with_capacity_in(10, &heap);
-    // SAFETY: nobody uses the heap meanwhile.
+    // SAFETY: no other thread has the heap, and this one does not use it
+    // meanwhile.
     let blocks = unsafe { heap.blocks_shared() }.unwrap();
     let seen: Vec<_> = blocks.map(|(_, block)| block.address).collect();
     assert_eq!(seen.len(), 1);

@@ -1,5 +1,5 @@
-//! The standard library's own collections in our allocators, and all flavours of
-//! the trait in one build. Needs a nightly compiler:
+//! Puts the standard library's own collections into our allocators, and uses
+//! all flavours of the trait in one build. The tests need a nightly compiler:
 //!
 //! - `cargo +nightly test -p mimalloc-tests --features nightly`
 //! - `cargo +nightly test -p mimalloc-tests --features api2-nightly`, as if
@@ -16,7 +16,7 @@ use mimalloc::{Heap, MiMalloc, SharedHeap};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::{NewHeap as _, NewShared as _};
 
-/// Everything at once, in one allocator.
+/// Uses every collection in one allocator.
 fn collections<A: Allocator + Clone>(allocator: &A) {
     let new = || allocator.clone();
     let mut list = Vec::new_in(new());
@@ -29,7 +29,7 @@ fn collections<A: Allocator + Clone>(allocator: &A) {
     let boxed: Box<[u32], A> = list.clone().into_boxed_slice();
     assert_eq!(boxed.len(), 3_333);
     let zeroed = Box::<[u64], A>::new_zeroed_slice_in(1_000, new());
-    // SAFETY: zero is a value of `u64`.
+    // SAFETY: all bytes are zero, and zero is a value of `u64`.
     assert!(unsafe { zeroed.assume_init() }.iter().all(|n| *n == 0));
 
     let mut map = BTreeMap::new_in(new());
@@ -83,7 +83,7 @@ fn std_collections_own_their_heap() {
     list.extend(0..1_000_u32);
     assert!(list.allocator().contains(list.as_slice()));
 
-    // Leaking a box leaks its heap, so that the reference stays good.
+    // A leaked box leaks its heap, so that the reference stays valid.
     let kept: &'static mut u64 = Box::leak(Box::new_in(7, Heap::new().unwrap()));
     *kept += 1;
     assert_eq!(*kept, 8);
@@ -110,8 +110,8 @@ fn reference_counts_cross_threads_with_their_heap() {
     }
 }
 
-/// One heap, three traits, or two when another crate has made one of them
-/// core's.
+/// Uses one heap through three traits. When another crate has made one of them
+/// core's, two traits are left.
 #[test]
 fn all_flavours_work_in_one_build() {
     use hashbrown::{DefaultHashBuilder, HashMap};
@@ -132,7 +132,7 @@ fn all_flavours_work_in_one_build() {
     assert!(of_std.iter().eq(of_02.iter()) && of_std.iter().eq(of_04.iter()));
 }
 
-/// The model, on core's trait.
+/// Runs the model on core's trait.
 mod model {
     use core::alloc::Layout;
     use core::ptr::NonNull;
@@ -154,12 +154,12 @@ mod model {
         }
 
         unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
-            // SAFETY: the caller's promise is the trait's.
+            // SAFETY: this function has the contract of the trait's function.
             unsafe { self.0.deallocate(ptr, layout) }
         }
 
         unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-            // SAFETY: the caller's promise is the trait's.
+            // SAFETY: this function has the contract of the trait's function.
             Some(unsafe { self.0.grow(ptr, old, new) }.ok()?.cast())
         }
 
@@ -169,12 +169,12 @@ mod model {
             old: Layout,
             new: Layout,
         ) -> Option<NonNull<u8>> {
-            // SAFETY: the caller's promise is the trait's.
+            // SAFETY: this function has the contract of the trait's function.
             Some(unsafe { self.0.grow_zeroed(ptr, old, new) }.ok()?.cast())
         }
 
         unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-            // SAFETY: the caller's promise is the trait's.
+            // SAFETY: this function has the contract of the trait's function.
             Some(unsafe { self.0.shrink(ptr, old, new) }.ok()?.cast())
         }
     }

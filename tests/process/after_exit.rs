@@ -1,7 +1,9 @@
-//! Threads that go on while the process ends: mimalloc has given up its own
-//! tables then, and heaps must not be made from what it freed.
+//! Uses heaps on threads that go on while the process ends. mimalloc has given
+//! up its own tables by then, and must not make heaps from the memory that
+//! mimalloc freed.
 //!
-//! Its own process, as mimalloc is done with it afterwards.
+//! The test has a process of its own, because mimalloc is done with the process
+//! afterwards.
 
 #![cfg(any(mimalloc_v2, mimalloc_patched))]
 
@@ -12,7 +14,7 @@ use mimalloc::Heap;
 use mimalloc::hooks::{self, ErrorPolicy};
 use mimalloc_tests::fail_instead_of_hanging;
 
-/// Uses heaps, many of them at once, and looks at what was written.
+/// Uses many heaps at once, and checks what was written to them.
 fn use_heaps(seed: usize) {
     for round in 0..50 {
         let heaps: Vec<Heap> = (0..60).map(|_| Heap::new().unwrap()).collect();
@@ -34,11 +36,12 @@ fn use_heaps(seed: usize) {
 #[test]
 fn heaps_work_while_the_process_ends() {
     fail_instead_of_hanging();
-    // Counts what mimalloc reports, corruption above all.
+    // Counts what mimalloc reports. Corruption would be reported.
     hooks::set_error_policy(ErrorPolicy::Ignore);
     use_heaps(1);
-    // SAFETY: what the system calls when `main` is left, with threads running.
-    // The option `destroy_on_exit` is off.
+    // SAFETY: the system calls the same function when `main` returns while
+    // threads run. The option `destroy_on_exit` is off, so mimalloc keeps its
+    // memory.
     unsafe { mimalloc_sys::mi_process_done() };
     use_heaps(2);
     thread::scope(|scope| {
@@ -46,7 +49,7 @@ fn heaps_work_while_the_process_ends() {
             scope.spawn(move || use_heaps(seed));
         }
     });
-    // Threads that are new to mimalloc take from the freed memory.
+    // These threads are new to mimalloc, and take from the freed memory.
     for seed in 0..100 {
         thread::spawn(move || use_heaps(seed * 1000))
             .join()

@@ -1,10 +1,12 @@
-//! What a cdylib that contains mimalloc shows to its host. Alone because it
-//! runs cargo and loads the library, with a mimalloc of its own, into the process.
+//! Checks what a cdylib that contains mimalloc exports to its host.
+//!
+//! The test has a process of its own, because the test runs cargo and loads the
+//! library into the process. The library brings a second mimalloc.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds `exports_cdylib.rs`, as this test was built, and returns the library.
+/// Builds `exports_cdylib.rs` as this test was built, and returns the library.
 fn build() -> PathBuf {
     // …/<target dir>/<profile>/deps/<this program>
     let program = std::env::current_exe().unwrap();
@@ -54,7 +56,8 @@ fn symbols(library: &Path) {
         vec!["-D", "--defined-only"]
     };
     let Ok(output) = Command::new("nm").args(nm).arg(library).output() else {
-        // Not by a macro, whose output the harness would hide.
+        // Writes to the stream itself, because the harness hides what a macro
+        // prints.
         let text = b"\nSKIPPED: no `nm`, so the exports were not looked at\n";
         std::io::stderr().write_all(text).unwrap();
         return;
@@ -76,20 +79,21 @@ fn symbols(library: &Path) {
     }
 }
 
-/// Two copies of mimalloc in one process, each with its own heaps.
+/// Loads the second copy of mimalloc. Each copy has heaps of its own.
 #[cfg(unix)]
 fn load(library: &Path) {
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
 
     let path = CString::new(library.as_os_str().as_bytes()).unwrap();
-    // SAFETY: our own library, whose initialisers are mimalloc's.
+    // SAFETY: `path` is a C string. The library is ours, and its initialisers
+    // are mimalloc's.
     let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
     assert!(!handle.is_null());
-    // SAFETY: just opened, and never closed.
+    // SAFETY: the handle was just opened, and is never closed.
     let symbol = unsafe { libc::dlsym(handle, c"exports_sum".as_ptr()) };
     assert!(!symbol.is_null());
-    // SAFETY: the type that the library gives this function.
+    // SAFETY: `exports_cdylib.rs` defines the function with this type.
     let sum =
         unsafe { core::mem::transmute::<*mut libc::c_void, extern "C" fn(u64) -> u64>(symbol) };
     let outcome = mimalloc::Heap::scope(|heap| {

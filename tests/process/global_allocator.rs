@@ -1,7 +1,9 @@
-//! A whole program on our global allocator: it does everything at once and ends
-//! while its threads still allocate. Without the harness, which would be part
-//! of the program; run over and over, as what goes wrong at the end of a
-//! process does so now and then.
+//! Runs a whole program on our global allocator. The program does everything at
+//! once, and ends while its threads still allocate.
+//!
+//! The test has no harness, because the harness would be part of the program.
+//! The program runs many times, because errors at the end of a process are
+//! rare.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeMap;
@@ -36,8 +38,8 @@ fn main() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {text}{errors}", output.status);
         assert_eq!(text, "done\n", "{errors}");
-        // Upstream's builds with debugging report, now and then, that a thread
-        // still running makes or drops a heap after mimalloc's own end.
+        // A debug build of upstream sometimes reports that a running thread
+        // makes or drops a heap after mimalloc's own end.
         let ours = errors
             .lines()
             .filter(|line| !line.starts_with("mimalloc: error: "));
@@ -47,7 +49,7 @@ fn main() {
 }
 
 fn everything() {
-    // What the standard library allocates is ours.
+    // The standard library allocates with our allocator.
     let text = String::from("on the default heap");
     assert!(any_heap_contains(text.as_str()));
 
@@ -75,7 +77,7 @@ fn everything() {
         .for_each(|thread| thread.join().unwrap());
     assert!(counts.lock().unwrap().values().all(|count| *count == 200));
 
-    // These are at work when `main` returns.
+    // These threads are at work when `main` returns.
     for n in 0..4 {
         thread::spawn(move || {
             loop {

@@ -1,5 +1,7 @@
-//! As many heaps as engine v3 can have. Alone, because for its duration nobody
-//! else in the process could make one.
+//! Makes as many heaps as engine v3 can have.
+//!
+//! The test has a process of its own, because no other test could make a heap
+//! meanwhile.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg(mimalloc_v3)]
@@ -17,7 +19,7 @@ fn the_count_of_heaps_is_right() {
     profilers_are_counted();
 }
 
-/// The last, as profilers are never freed. Builds with hardening abort when
+/// Runs last, because profilers are never freed. A hardened build aborts when
 /// mimalloc itself finds too many heaps.
 #[cfg(all(mimalloc_profile, not(mimalloc_other_version)))]
 fn profilers_are_counted() {
@@ -44,15 +46,16 @@ fn one_heap_too_many_is_an_error() {
         assert_eq!(Heap::scope(|_| ()), Err(HeapError::TooManyHeaps));
         assert_eq!(SharedHeap::new().unwrap_err(), HeapError::TooManyHeaps);
 
-        // A reset makes the new heap first, and leaves the old one if it can't.
+        // A reset makes the new heap first. When that fails, the old heap
+        // stays.
         let last = heaps.last_mut().unwrap();
         let kept: *const u64 = last.alloc(7).unwrap();
         assert_eq!(last.reset(), Err(HeapError::TooManyHeaps));
-        // SAFETY: the heap is still there, and what is in it.
+        // SAFETY: the failed reset left the heap and the value in it alone.
         assert_eq!(unsafe { kept.read() }, 7);
         assert_eq!(*Box02::new_in(8, &*last), 8);
 
-        // One gone, one more.
+        // The end of one heap makes room for another.
         heaps.swap_remove(MAX_HEAPS / 2);
         let one_more = Heap::new().unwrap();
         assert_eq!(*Box02::new_in(9, &one_more), 9);
@@ -60,17 +63,19 @@ fn one_heap_too_many_is_an_error() {
     }
 }
 
-/// Heaps that leave and come back count once.
+/// Checks that a heap which leaves and comes back counts once.
 fn raw_heaps_are_not_counted_twice() {
     let mut heap = Heap::new().unwrap();
     for _ in 0..MAX_HEAPS + 10 {
         let raw = core::ptr::NonNull::new(heap.into_raw()).unwrap();
-        // SAFETY: just given up, and used by nobody else.
+        // SAFETY: `into_raw` gave the heap up, and no other code has the
+        // pointer.
         heap = unsafe { Heap::from_raw(raw) };
     }
     for _ in 0..10 {
         let other = Heap::new().unwrap();
-        // SAFETY: nothing is in it, and it is nobody's default.
+        // SAFETY: the heap has no blocks, and is not the default heap of a
+        // thread.
         unsafe { other.delete_keeping_blocks() };
     }
     assert_eq!(Heap::scope(|_| 1), Ok(1));

@@ -1,6 +1,8 @@
-//! Blocks and heaps across threads: frees elsewhere, thread exit, and the end of
-//! a heap right after both. Alone, because it wants all processors and ends
-//! thousands of threads.
+//! Moves blocks and heaps across threads: a thread frees blocks of another, a
+//! thread ends, and a heap ends right after both.
+//!
+//! The test has a process of its own, because the test keeps all processors
+//! busy and ends thousands of threads.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
@@ -14,23 +16,24 @@ use mimalloc::{Heap, MiMalloc};
 use mimalloc_tests::NewHeap as _;
 use mimalloc_tests::{Api02, Subject};
 
-/// A block and what is in it: its own address.
+/// A block that holds its own address.
 struct Block(NonNull<u8>, Layout);
 
-// SAFETY: a block of mimalloc may be used and freed on any thread.
+// SAFETY: mimalloc lets any thread use and free a block.
 unsafe impl Send for Block {}
 
 impl Block {
     fn new(heap: &impl Subject, size: usize) -> Self {
         let layout = Layout::from_size_align(size.max(8), 8).unwrap();
         let block = heap.allocate(layout).unwrap();
-        // SAFETY: the block has room for an address.
+        // SAFETY: no caller asks for less than the size of an address, and the
+        // block is new.
         unsafe { block.cast::<usize>().write(block.addr().get()) };
         Self(block, layout)
     }
 
     fn check(&self) {
-        // SAFETY: written in `new`.
+        // SAFETY: `new` wrote the address, and no other code has the block.
         let address = unsafe { self.0.cast::<usize>().read() };
         assert_eq!(address, self.0.addr().get());
     }
@@ -43,7 +46,7 @@ impl Block {
     }
 }
 
-/// Sizes of all kinds of pages, some blocks filling their page.
+/// Returns sizes for all kinds of pages. Some blocks fill their page.
 fn sizes() -> impl Iterator<Item = usize> {
     [
         8, 24, 100, 1_000, 1_024, 3_000, 9_000, 20_000, 150_000, 700_000,
@@ -52,7 +55,8 @@ fn sizes() -> impl Iterator<Item = usize> {
     .cycle()
 }
 
-/// On both engines, as on v2 too any thread may free, only not allocate.
+/// Frees on another thread. Both engines allow that; v2 restricts allocation
+/// only.
 #[test]
 fn blocks_are_freed_elsewhere_and_then_the_heap_is_dropped() {
     let (give, take) = mpsc::channel::<(Vec<Block>, mpsc::Sender<()>)>();
@@ -68,11 +72,11 @@ fn blocks_are_freed_elsewhere_and_then_the_heap_is_dropped() {
             .take(200 + round)
             .map(|size| Block::new(&Api02(&heap), size))
             .collect();
-        // Half of them stay, to go with the heap.
+        // Half of the blocks stay, and go with the heap.
         let kept = blocks.split_off(blocks.len() / 2);
         let (done, wait) = mpsc::channel();
         give.send((blocks, done)).unwrap();
-        // Allocation goes on while they are freed.
+        // Allocation goes on while the other thread frees the blocks.
         let more: Vec<_> = sizes()
             .take(200)
             .map(|size| Block::new(&Api02(&heap), size))
@@ -86,7 +90,7 @@ fn blocks_are_freed_elsewhere_and_then_the_heap_is_dropped() {
     freer.join().unwrap();
 }
 
-/// What a thread of engine v2 leaves behind in a leaked heap is still there.
+/// Checks that blocks of a leaked heap live on after the thread of the heap.
 #[test]
 fn blocks_of_a_leaked_heap_outlive_its_thread() {
     for _ in 0..50 {
@@ -133,7 +137,7 @@ mod v3 {
                 left.collect()
             });
             left.iter().for_each(Block::check);
-            // Some grow here, some are freed on yet another thread, some stay.
+            // Some blocks grow here, a third thread frees some, and some stay.
             let (mut grown, mut freed) = (Vec::new(), Vec::new());
             for (at, block) in left.into_iter().enumerate() {
                 match at % 3 {
@@ -147,18 +151,19 @@ mod v3 {
                 let new = Layout::from_size_align(old.size() * 2, old.align()).unwrap();
                 // SAFETY: live, of layout `old`, and `new` is larger.
                 let moved = unsafe { Api02(&heap).grow(block, old, new) }.unwrap();
-                // SAFETY: growing keeps what was in the block.
+                // SAFETY: `grow` keeps the contents, which begin with an
+                // address.
                 let first = unsafe { moved.cast::<usize>().read() };
                 assert_eq!(first, block.addr().get());
-                // SAFETY: live and of layout `new`.
+                // SAFETY: the block is live and fits the layout `new`.
                 unsafe { Api02(&heap).deallocate(moved, new) };
             }
             freer.join().unwrap();
         }
     }
 
-    /// Threads end, and with them their part of the heap, at the moment at which
-    /// the last handle ends the heap itself.
+    /// Ends threads, and with them their theaps, at the moment at which the
+    /// last handle ends the heap itself.
     #[test]
     fn threads_end_together_with_the_heap() {
         const THREADS: usize = 6;
@@ -186,7 +191,7 @@ mod v3 {
         }
     }
 
-    /// Threads that used a heap go on elsewhere after its end.
+    /// Lets threads that used a heap go on in other heaps after its end.
     #[test]
     fn threads_live_on_after_their_heaps() {
         const THREADS: usize = 4;

@@ -1,6 +1,9 @@
-//! Heaps that take turns on threads, so that each finds the thread's part of
-//! its own and never that of another heap, of one that is gone, or of one that
-//! mimalloc has given up with the thread.
+//! Lets heaps take turns on threads. A thread must find its theap of the heap
+//! that was asked: never the theap of another heap or of a destroyed heap, and
+//! never one that mimalloc freed when the thread ended.
+//!
+//! The tests have a process of their own, because they create pthread keys in a
+//! fixed order.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg(mimalloc_v3)]
@@ -14,19 +17,20 @@ use mimalloc::{Heap, SharedHeap};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::{NewHeap as _, NewShared as _};
 
-/// More than a thread remembers.
+/// The number of heaps: more than a thread caches theaps for.
 const HEAPS: usize = 40;
 
 fn heaps() -> Vec<Heap> {
     (0..HEAPS).map(|_| Heap::new().unwrap()).collect()
 }
 
-/// Small, large, zeroed and growing: each by a way of its own.
+/// Allocates small, large, zeroed and growing blocks, as each kind takes its
+/// own path.
 fn use_one(heap: &Heap, seed: u64) {
     let small = Box02::new_in(seed, heap);
     let large = Box02::new_in([seed; 1000], heap);
     let zeroed = Box02::<[u64], _>::new_zeroed_slice_in(20, heap);
-    // SAFETY: zeros are numbers.
+    // SAFETY: all bytes are zero, and zero is a value of `u64`.
     let zeroed = unsafe { zeroed.assume_init() };
     let mut grown = Vec02::new_in(heap);
     grown.extend(0..=seed % 700);
@@ -45,7 +49,8 @@ fn blocks_come_from_the_heap_that_was_asked() {
             let heaps = &heaps;
             scope.spawn(move || {
                 for round in 0..200 {
-                    // Neighbours, and some that share a place.
+                    // The heaps are neighbours in the theap cache, or share an
+                    // entry of the cache.
                     let step = [1, 7, 16][round % 3];
                     for at in 0..HEAPS {
                         use_one(&heaps[at * step % HEAPS], number * 1000 + round as u64);
@@ -64,7 +69,7 @@ fn a_heap_is_not_taken_for_one_before_it() {
     let thread = thread::spawn(move || {
         for heap in of_main {
             use_one(&heap, 5);
-            // The last handle may be either one.
+            // Either side may drop the last handle.
             drop(heap);
             to_main.send(()).unwrap();
         }
@@ -77,7 +82,7 @@ fn a_heap_is_not_taken_for_one_before_it() {
         to_thread.send(heap.clone()).unwrap();
         of_thread.recv().unwrap();
     }
-    // Or this would show nothing.
+    // Heaps that never share an address would prove nothing.
     assert!(places.len() < 1_000, "{}", places.len());
     drop(to_thread);
     thread.join().unwrap();
@@ -106,19 +111,21 @@ mod thread_end {
     static HEAPS: LazyLock<Vec<Heap>> = LazyLock::new(heaps);
     static ROUNDS: AtomicUsize = AtomicUsize::new(0);
     static KEY: LazyLock<libc::pthread_key_t> = LazyLock::new(|| {
-        // Takes mimalloc's own key first, so that its destructor comes first.
+        // Creates mimalloc's key first, so that mimalloc's destructor runs
+        // first.
         drop(Box02::new_in(1, &HEAPS[0]));
         let mut key = 0;
-        // SAFETY: a place for the key, and a destructor of the right type.
+        // SAFETY: `key` may be written to, and `use_heaps` has the type of a
+        // destructor.
         let code = unsafe { libc::pthread_key_create(&raw mut key, Some(use_heaps)) };
         assert_eq!(code, 0);
         key
     });
 
-    /// Has `use_heaps` called when the thread ends, or once more.
+    /// Makes `use_heaps` run when the thread ends, or run once more.
     fn at_thread_end() {
         let value = ptr::without_provenance::<c_void>(1);
-        // SAFETY: a key that was made, and a value that is only compared to null.
+        // SAFETY: `KEY` was created, and the value is never dereferenced.
         let code = unsafe { libc::pthread_setspecific(*KEY, value) };
         assert_eq!(code, 0);
     }
@@ -126,11 +133,12 @@ mod thread_end {
     extern "C" fn use_heaps(_value: *mut c_void) {
         let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
         if round % 2 == 0 {
-            // The first to speak to mimalloc since it was done with the thread.
+            // No other call has reached mimalloc since mimalloc was done with
+            // the thread.
             mimalloc::set_thread_in_threadpool();
         }
-        // In another order each time, or the new parts of the heaps would come
-        // to lie where the old ones were.
+        // The order differs each time. Otherwise the new theaps would take the
+        // addresses of the old ones.
         for at in 0..super::HEAPS {
             use_one(&HEAPS[(at * 3 + round) % super::HEAPS], 9);
         }
@@ -151,7 +159,7 @@ mod thread_end {
         }
     }
 
-    /// Runs `first` on threads, which then use heaps until they are no more.
+    /// Runs `first` on threads that then use heaps until the threads end.
     fn threads_that(first: fn()) {
         let before = ROUNDS.load(Ordering::Relaxed);
         for _ in 0..50 {

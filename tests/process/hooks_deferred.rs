@@ -1,4 +1,6 @@
-//! The deferred free. Its own process: there is one hook.
+//! Calls a deferred-free hook.
+//!
+//! The test has a process of its own, because a process has one such hook.
 
 #![cfg(any(mimalloc_v2, mimalloc_patched))]
 
@@ -17,10 +19,10 @@ static GLOBAL: MiMalloc = MiMalloc;
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 static FORCED: AtomicUsize = AtomicUsize::new(0);
 static BACKWARDS: AtomicBool = AtomicBool::new(false);
-/// A block of its own for each, as what is set aside would be.
+/// A block that is allocated on its own.
 type Block = Box<[u8; 64]>;
 
-/// What the hook frees; other threads add to it.
+/// The blocks that the hook frees. Other threads add to them.
 static SET_ASIDE: Mutex<Vec<Block>> = Mutex::new(Vec::new());
 
 thread_local! {
@@ -34,14 +36,15 @@ fn tidy_up(force: bool, heartbeat: u64) {
         FORCED.fetch_add(1, Ordering::Relaxed);
     }
     BACKWARDS.fetch_or(heartbeat == 0, Ordering::Relaxed);
-    // Allocate, free, use heaps, collect: all allowed here.
+    // The hook may allocate, free, use heaps and collect.
     let heap = Heap::new().unwrap();
     drop(Vec::from_iter(0..1_000));
     let mut vec = allocator_api2_04::vec::Vec::new_in(&heap);
     vec.extend(0..100);
     drop(vec);
     drop(heap);
-    // `try_lock`: the code around may hold it.
+    // The code that the hook interrupts may hold the lock, so the hook does not
+    // wait.
     if let Ok(mut set_aside) = SET_ASIDE.try_lock() {
         set_aside.clear();
     }
@@ -51,7 +54,7 @@ fn tidy_up(force: bool, heartbeat: u64) {
     INSIDE.set(false);
 }
 
-/// Much traffic in sizes that keep needing fresh pages.
+/// Allocates much, in sizes that keep needing fresh pages.
 fn work() {
     for round in 0..200 {
         let blocks: Vec<Box<[u8; 64]>> = (0..2_000).map(|_| Box::new([round; 64])).collect();
@@ -92,8 +95,8 @@ fn the_hook_is_called_now_and_then() {
     assert_eq!(CALLS.load(Ordering::Relaxed), before);
 }
 
-/// v2 calls at the end of threads, and each call that allocates loses memory.
-/// This crate leaves those calls out.
+/// Checks that the crate leaves out the calls at the end of threads. v2 makes
+/// such calls, and each of them that allocates loses memory.
 fn threads_leave_nothing_behind() {
     let commit = || mimalloc::process_info().current_commit;
     let come_and_go = |threads| {

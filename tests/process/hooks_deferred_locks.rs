@@ -1,8 +1,9 @@
-//! The deferred free is never called while mimalloc holds a lock that the hook
-//! may need. Its own process: there is one hook.
+//! Checks that mimalloc never calls the deferred-free hook while mimalloc holds
+//! a lock that the hook may need. Unpatched, engine v3 (3.6.2) calls the hook
+//! from two places that hold a lock: metadata is allocated under a lock of all
+//! threads, and the page table of a heap under a lock of the heap.
 //!
-//! Engine v3 (3.6.2) allocates metadata under a lock of all threads, and the page
-//! table of a heap under a lock of the heap, and calls the hook from both.
+//! The test has a process of its own, because a process has one such hook.
 
 #![cfg(any(mimalloc_v2, mimalloc_patched))]
 
@@ -21,15 +22,16 @@ static GLOBAL: MiMalloc = MiMalloc;
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The heap that the code around the hook is using.
+    /// The heap that the code around the hook uses.
     static IN_USE: Cell<*const Heap> = const { Cell::new(ptr::null()) };
 }
 
-/// Needs metadata each time: for a heap, its theap, and a thread.
+/// Needs metadata in each call: for a heap, a theap and a thread.
 fn hook(_force: bool, _heartbeat: u64) {
     CALLS.fetch_add(1, Ordering::Relaxed);
     Heap::scope(|heap| drop(Box04::new_in([0_u8; 100], heap))).unwrap();
-    // SAFETY: null, or a heap that this thread keeps until it has set it to null.
+    // SAFETY: the pointer is null, or points to a heap that outlives its place
+    // here: `make_heaps` sets the pointer back to null first.
     if let Some(heap) = unsafe { IN_USE.get().as_ref() } {
         drop(Box04::new_in([0_u8; 100], heap));
         drop(Box04::new_in([0_u8; 20_000], heap));
@@ -39,7 +41,7 @@ fn hook(_force: bool, _heartbeat: u64) {
     }
 }
 
-/// Makes heaps, each of which takes its first page.
+/// Makes heaps, and takes the first page of each.
 fn make_heaps() {
     for round in 0..6_000 {
         Heap::scope(|heap| {
@@ -48,7 +50,7 @@ fn make_heaps() {
             IN_USE.set(ptr::null());
         })
         .unwrap();
-        // Keeps the hook coming from where it is allowed, too.
+        // Brings the hook back from places where mimalloc may call the hook.
         if round % 8 == 0 {
             drop((0..400).map(|i| vec![0_u8; 5000 + i]).collect::<Vec<_>>());
         }
@@ -65,7 +67,7 @@ fn a_hook_may_use_heaps_and_threads() {
             scope.spawn(make_heaps);
         }
     });
-    // Threads alone need metadata as well.
+    // A thread needs metadata even without a heap.
     for _ in 0..3_000 {
         thread::spawn(|| drop(vec![0_u8; 100])).join().unwrap();
     }

@@ -1,6 +1,9 @@
-//! The first hook gets what was printed before there was one, outside of all
-//! locks: it may wait for a thread that chooses another output. Alone, because
-//! there is a first choice only once.
+//! Checks that the first hook gets the messages that were printed before, and
+//! gets them outside of all locks. The hook waits for a thread that chooses
+//! another output.
+//!
+//! The test has a process of its own, because a process chooses its first
+//! output only once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -18,7 +21,8 @@ fn hook(text: &[u8]) {
 }
 
 fn main() {
-    // To standard error, and into what mimalloc remembers of the first messages.
+    // Goes to standard error, and to the buffer that mimalloc keeps for the
+    // first hook.
     mimalloc::print_stats();
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,4 +1,6 @@
-//! Where messages go. Its own process: there is one output.
+//! Chooses where messages go.
+//!
+//! The tests have a process of their own, because a process has one output.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,13 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mimalloc::MiMalloc;
 use mimalloc::hooks::{self, Output};
 
-// The strictest case: whatever the hook allocated would come back to mimalloc.
+// This is the strictest case: a hook that allocated would come back to
+// mimalloc.
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Prints some text that is always the same, or nearly.
+/// Prints a text that is always nearly the same.
 #[cfg(not(mimalloc_other_version))]
 fn print() {
     mimalloc::print_options();
@@ -49,7 +52,7 @@ fn captured_output_is_what_was_printed() {
     assert!(text.contains("committed"), "{text}");
     assert_eq!(taken(), (String::new(), 0));
 
-    // Changing back and forth repeats nothing.
+    // Changes of the output repeat no text.
     hooks::set_output(Output::Stderr);
     hooks::set_output(Output::Capture);
     hooks::set_output(Output::Discard);
@@ -75,7 +78,7 @@ fn what_does_not_fit_is_counted() {
     hooks::set_output(Output::Stderr);
     assert!(text.len() <= 32 << 10);
     let printed = text.len() + lost;
-    // Statistics have times in them.
+    // Statistics contain times, whose length varies.
     let slack = if cfg!(mimalloc_other_version) { 400 } else { 0 };
     assert!(printed.abs_diff(40 * once.len()) <= slack);
 }
@@ -121,7 +124,7 @@ fn a_hook_sees_each_piece() {
     taken();
     print();
     let (text, _) = taken();
-    // SAFETY: `count` only adds to a static.
+    // SAFETY: `count` only adds to a static, and neither allocates nor panics.
     unsafe { hooks::set_output_hook(count) };
     BYTES.store(0, Ordering::Relaxed);
     print();
@@ -130,8 +133,9 @@ fn a_hook_sees_each_piece() {
     assert!(BYTES.load(Ordering::Relaxed).abs_diff(text.len()) <= slack);
 }
 
-/// The hook for statistics runs outside of the lock that keeps heaps alive: it
-/// may wait for a heap to end. Under the lock, that waits for ever.
+/// Checks that the hook for statistics runs outside of the lock that keeps
+/// heaps alive. The hook waits for a heap to end; under the lock the wait would
+/// never end.
 #[test]
 fn a_hook_may_wait_for_a_heap_to_end() {
     static CALLED: AtomicUsize = AtomicUsize::new(0);
@@ -145,7 +149,7 @@ fn a_hook_may_wait_for_a_heap_to_end() {
     let _one = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
-    // So that the hook gets none of the text of before.
+    // Keeps earlier text away from the hook.
     hooks::set_output(Output::Discard);
     std::thread::scope(|scope| {
         scope.spawn(|| {

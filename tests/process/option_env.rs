@@ -1,12 +1,13 @@
-//! Environment variables set options, and win over defaults. Each child is this
-//! program again, because they are read before `main`.
+//! Sets options through the environment, which overrides defaults. mimalloc
+//! reads the environment before `main`, so each case is this program again, as
+//! a child.
 
 use std::env;
 use std::process::Command;
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("child") {
-        // A default does not override what the user said, set does.
+        // A default does not override the environment, as `set` does.
         mimalloc::Option::PurgeDelay.set_default(3).unwrap();
         let text = [
             mimalloc::Option::PurgeDelay.get(),
@@ -23,7 +24,7 @@ fn main() {
         &[("MIMALLOC_MAX_ERRORS", "-1")],
         &format!("[3, {default_reserve}, -1]"),
     );
-    // Older versions have other names and other options.
+    // An older version has other names and other options.
     if cfg!(mimalloc_other_version) {
         println!("ok");
         return;
@@ -32,7 +33,7 @@ fn main() {
         &[("MIMALLOC_PURGE_DELAY", "-1")],
         &format!("[-1, {default_reserve}, {default_errors}]"),
     );
-    // Names of before, lower case, and suffixes.
+    // mimalloc accepts older names, lower case and suffixes.
     check(
         &[
             ("MIMALLOC_RESET_DELAY", "17"),
@@ -41,7 +42,7 @@ fn main() {
         ],
         &format!("[17, {}, 0]", 96 << 20),
     );
-    // Sizes without a suffix are bytes, rounded up to KiB.
+    // A size without a suffix is in bytes, and is rounded up to KiB.
     check(
         &[("MIMALLOC_ARENA_RESERVE", "100000000")],
         &format!(

@@ -1,5 +1,7 @@
-//! Sets every option to every kind of value. Its own process: options are
-//! process-wide, and some of these values make mimalloc crawl.
+//! Sets every option to every kind of value.
+//!
+//! The test has a process of its own, because options are process-wide and some
+//! of the values make mimalloc slow.
 
 use std::ffi::c_long;
 
@@ -38,7 +40,7 @@ fn values() {
             assert_eq!(option.get(), value, "{option}");
             assert_eq!(option.is_enabled(), value != 0, "{option}");
             assert_eq!(option.get_clamp(-5, 5), value.clamp(-5, 5), "{option}");
-            // Upstream's order where the bounds cross, and no panic.
+            // Bounds that cross give upstream's result, and no panic.
             let crossed = if value < 5 { 5 } else { -5 };
             assert_eq!(option.get_clamp(5, -5), crossed, "{option}");
             if value < 0 {
@@ -69,7 +71,8 @@ fn sizes() {
             assert_eq!(option.get_size(), bytes.next_multiple_of(unit), "{option}");
             assert_eq!(option.get(), bytes.div_ceil(unit) as i64, "{option}");
         }
-        // The largest size fits in KiB; in bytes it does not.
+        // The largest size fits into an option in KiB, but not into one in
+        // bytes.
         assert_eq!(
             option.set_size(usize::MAX).is_ok(),
             unit == KiB && cfg!(not(windows))
@@ -78,10 +81,10 @@ fn sizes() {
     }
 }
 
-/// A default counts until somebody sets the option.
+/// Checks that a default changes nothing once the option is set.
 fn defaults() {
     let option = mimalloc::Option::MaxWarnings;
-    // `values` has set it, which is for good.
+    // `values` has set the option, and nothing takes that back.
     option.set_default(99).unwrap();
     assert_ne!(option.get(), 99);
 }

@@ -1,6 +1,8 @@
-//! A process without memory: everything that can fail says so, nothing ends the
-//! process. Alone and without the harness, because the limit is the process's
-//! and the harness would run into it too.
+//! Runs a process out of memory. All that can fail returns an error, and
+//! nothing ends the process.
+//!
+//! The test has a process of its own and no harness, because the limit applies
+//! to the whole process and the harness would run into the limit.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
@@ -29,26 +31,28 @@ mod linux {
     static GLOBAL: MiMalloc = MiMalloc;
 
     const MIB: usize = 1 << 20;
-    /// More than is left under the limit, whatever was freed meanwhile.
+    /// A size that is larger than what is left under the limit, whatever was
+    /// freed.
     const GIB: usize = 1 << 30;
 
-    /// Lets the address space grow by so many bytes more.
+    /// Limits the address space to its present size and `more` bytes.
     fn limit_to_now_and(more: usize) {
         let status = std::fs::read_to_string("/proc/self/statm").unwrap();
         let pages: usize = status.split(' ').next().unwrap().parse().unwrap();
-        // SAFETY: only asks.
+        // SAFETY: `sysconf` has no precondition, and only returns a number.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap();
         let limit = libc::rlimit {
             rlim_cur: (pages * page + more) as libc::rlim_t,
             rlim_max: libc::RLIM_INFINITY,
         };
-        // SAFETY: `limit` is read only.
+        // SAFETY: `limit` is valid for reads, and the system writes nothing
+        // through it.
         let code = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
         assert_eq!(code, 0);
     }
 
     pub(crate) fn main() {
-        // Made while there is memory.
+        // These are made while there is memory.
         let heap = Heap::new().unwrap();
         let shared = SharedHeap::new().unwrap();
         let mut kept = Vec02::new_in(&heap);
@@ -61,7 +65,7 @@ mod linux {
         let known_thread = waiting_thread(&known_start, &shared, true);
         limit_to_now_and(64 * MIB);
 
-        // Large blocks, then smaller ones, until there is nothing left.
+        // Takes large blocks, then smaller ones, until no memory is left.
         let mut refused = 0;
         for size in [8 * MIB, MIB, 64 << 10, 1_000] {
             while room.len() < room.capacity() {
@@ -82,7 +86,7 @@ mod linux {
         assert!(kept.try_reserve(GIB).is_err());
         assert!(kept.iter().copied().eq(0..10_000));
 
-        // And with memory again, all is well.
+        // With memory again, everything works again.
         drop(room);
         heaps.clear();
         mimalloc::collect(true);
@@ -96,7 +100,7 @@ mod linux {
         println!("ok");
     }
 
-    /// A heap with all its memory before the limit comes.
+    /// Returns a heap that reserved all of its memory before the limit.
     #[cfg(mimalloc_v3)]
     fn reserved() -> SharedHeap {
         let arena = mimalloc::ArenaOptions::new()
@@ -107,7 +111,7 @@ mod linux {
     }
 
     fn exhausted(heap: &Heap, shared: &SharedHeap, heaps: &mut Vec<Heap>) {
-        // A heap is small: some may still be had, until none are.
+        // A heap is small, so a few more may fit before none does.
         let error = loop {
             match Heap::new() {
                 Ok(heap) => heaps.push(heap),
@@ -117,7 +121,7 @@ mod linux {
                 break HeapError::TooManyHeaps;
             }
         };
-        // Engine v2 makes them of blocks that the default heap holds in stock.
+        // Engine v2 makes a heap from free blocks of the default heap.
         if cfg!(mimalloc_v3) {
             assert_eq!(error, HeapError::OutOfMemory);
         }
@@ -131,8 +135,8 @@ mod linux {
         assert!(mimalloc::Stats::get().is_ok());
     }
 
-    /// A thread that has no part of any heap yet, and that mimalloc has no memory
-    /// for; it may not even know the thread.
+    /// Starts a thread without a theap, which then finds no memory for one.
+    /// Unless `is_known`, mimalloc does not even know the thread.
     fn waiting_thread(start: &Arc<Barrier>, shared: &SharedHeap, is_known: bool) -> JoinHandle<()> {
         let start_of_thread = Arc::clone(start);
         let start = Arc::clone(start);
@@ -148,7 +152,8 @@ mod linux {
             start.wait();
             #[cfg(mimalloc_v3)]
             {
-                // Upstream (3.6.2) would crash here: see mimalloc-sys/build/patches.rs.
+                // Unpatched, upstream (3.6.2) crashes here: see
+                // mimalloc-sys/build/patches.rs.
                 refuses(&shared);
                 refuses(&reserved);
                 assert!(is_known || Heap::new().is_err());

@@ -1,5 +1,5 @@
-//! What the tests of the profiler share. It reads a profile as `pprof` does:
-//! protocol buffers, mappings, and the program's own symbols.
+//! Reads a profile as `pprof` does, for the tests of the profiler: protocol
+//! buffers, mappings, and the symbols of the program.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use prost::Message;
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
-/// Runs `test` with a folder for its profiles.
+/// Runs `test` with a directory for its profiles.
 pub(crate) fn in_folder(name: &str, test: impl FnOnce(&Path)) {
     let folder = format!("{name}-{}", std::process::id());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
@@ -20,16 +20,18 @@ pub(crate) fn in_folder(name: &str, test: impl FnOnce(&Path)) {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Allocates with the global allocator, in samples that have its name.
+/// Allocates with the global allocator, so that samples contain the name of
+/// this function.
 #[inline(never)]
 #[allow(clippy::vec_box, reason = "each is to be a sample of its own")]
 pub(crate) fn keep_many_boxes() -> Vec<Box<[u64; 8]>> {
     let boxes = (0..100_000).map(|n| Box::new([n; 8])).collect();
-    // More to do, so that the call above is no jump.
+    // Without work after the call, the compiler would turn the call into a
+    // jump.
     std::hint::black_box(boxes)
 }
 
-/// The messages of pprof's `profile.proto`, as far as mimalloc writes them.
+/// The messages of pprof's `profile.proto` that mimalloc writes.
 mod proto {
     #[derive(Clone, PartialEq, prost::Message)]
     pub(crate) struct Profile {
@@ -88,7 +90,7 @@ mod proto {
     }
 }
 
-/// A profile, with the function names that `pprof` would find.
+/// A profile and the function names that `pprof` would find.
 pub(crate) struct Profile {
     pub(crate) raw: proto::Profile,
     #[allow(dead_code, reason = "not all tests ask")]
@@ -114,7 +116,8 @@ impl Profile {
             if Path::new(string(mapping.filename)) != program.path {
                 continue;
             }
-            // The call, which is before the address to return to.
+            // A return address is behind its call, so this looks up the byte
+            // before.
             let in_file = location.address - 1 - mapping.memory_start + mapping.file_offset;
             if let Some(name) = program.name_at(in_file) {
                 names.insert(location.id, name);
@@ -127,13 +130,13 @@ impl Profile {
         }
     }
 
-    /// Whether the function is anywhere in it.
+    /// Returns whether any sample has the function on its stack.
     #[allow(dead_code, reason = "not all tests ask")]
     pub(crate) fn has(&self, function: &str) -> bool {
         self.names.values().any(|name| name.contains(function))
     }
 
-    /// The values of all samples with the function on their stack.
+    /// Returns the sums of the samples with the function on their stack.
     pub(crate) fn of(&self, function: &str) -> [i64; 4] {
         let mut sums = [0; 4];
         let on_stack = |id: &u64| {
@@ -156,7 +159,7 @@ impl Profile {
     }
 }
 
-/// This program's file.
+/// Returns the file of this program.
 struct Program {
     path: PathBuf,
     symbols: addr2line::Loader,
@@ -179,7 +182,7 @@ impl Program {
         }
     }
 
-    /// The function at an offset in the file.
+    /// Returns the function at an offset in the file.
     fn name_at(&self, offset: u64) -> Option<String> {
         let within = |(start, size, _): &&(u64, u64, u64)| (*start..start + size).contains(&offset);
         let (start, _, address) = self.segments.iter().find(within)?;

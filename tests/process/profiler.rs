@@ -1,4 +1,7 @@
-//! The pprof profiler of a whole program.
+//! Profiles a whole program with the pprof profiler.
+//!
+//! The test has a process of its own, because a profile counts every allocation
+//! of the process.
 
 #[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 mod pprof;
@@ -40,7 +43,7 @@ mod profiled {
     }
 
     fn the_whole_process(folder: &Path) {
-        // An extension is part of the name.
+        // An extension is a part of the name.
         let base = folder.join("whole.process");
         let profiler = Profiler::options().sample_rate(1024).create(&base).unwrap();
         let second = Profiler::options().create(folder.join("second")).unwrap();

@@ -1,4 +1,6 @@
-//! The pprof profiler of one heap.
+//! Profiles one heap with the pprof profiler.
+//!
+//! The test has a process of its own, because a profiler is never freed.
 
 #[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
 mod pprof;
@@ -40,7 +42,7 @@ mod profiled {
         shy.disable_profiling();
         assert_eq!(profiler.attach_heap(&shy), Err(ProfilerError::Attached));
         for _ in 0..3 {
-            // A profiler outlives its heaps, and serves several.
+            // A profiler outlives its heaps, and serves several heaps.
             let heap = Heap::new().unwrap();
             profiler.attach_heap(&heap).unwrap();
             assert_eq!(profiler.attach_heap(&heap), Err(ProfilerError::Attached));
@@ -60,7 +62,8 @@ mod profiled {
             .map(|entry| entry.unwrap().path())
             .collect();
         files.sort();
-        // Some were written by themselves, and are as complete as the last.
+        // The profiler wrote some files by itself. Each of them is as complete
+        // as the last.
         assert!(files.len() > 3, "{files:?}");
         for file in &files[1..] {
             let profile = Profile::read(file);

@@ -1,5 +1,7 @@
-//! `startup_options!` comes before mimalloc starts, and the environment before
-//! it. No test harness: the options are those of the process.
+//! Checks that `startup_options!` sets options before mimalloc starts, and that
+//! the environment overrides them.
+//!
+//! The test has no harness, because the options apply to the whole process.
 
 #![forbid(unsafe_code)]
 
@@ -16,13 +18,14 @@ mimalloc::startup_options! { arena_reserve = 64 * MiB }
 
 mimalloc::startup_options! {
     purge_delay = 7,
-    // Read at startup only: an arena of this size is there in `main`.
+    // mimalloc reads this option at startup only, and makes an arena of this
+    // size before `main`.
     reserve_os_memory = 96 * MiB,
     show_errors = true,
     max_warnings = -1,
 }
 
-// More than one is fine, and so is an empty one.
+// A program may use the macro several times, and with no options at all.
 mimalloc::startup_options! { os_tag = 100 + 1 }
 mimalloc::startup_options! {}
 
@@ -37,7 +40,7 @@ fn main() {
     println!("ok");
 }
 
-/// What this process has reserved from the system, in MiB.
+/// Returns what this process has reserved from the system, in MiB.
 #[cfg(not(mimalloc_other_version))]
 fn reserved() -> i64 {
     mimalloc::Stats::get().unwrap().reserved.total >> 20
@@ -58,12 +61,13 @@ fn startup_options() -> i64 {
     assert_eq!(mimalloc::Option::OsTag.get(), 101);
     assert!(mimalloc::Option::ShowErrors.is_enabled());
 
-    // Without the options the first arena alone is 1 GiB.
+    // Without the options, the first arena alone takes 1 GiB.
     let before = reserved();
     if cfg!(not(mimalloc_other_version)) {
         assert!((96..512).contains(&before), "{before} MiB");
     }
-    // Fill what is there, so that a further arena is needed: it is small too.
+    // Fills the first arena, so that mimalloc reserves another one. The second
+    // arena is small like the first.
     let blocks: Vec<Vec<u8>> = (0..28).map(|_| vec![1; 4 * MiB]).collect();
     let after = reserved();
     drop(blocks);

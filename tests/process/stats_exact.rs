@@ -1,5 +1,7 @@
-//! Counts are exact after a collect on the only thread. Its own process: every
-//! other test would be counted too, and so would the test harness.
+//! Checks that counts are exact after a collect on the only thread.
+//!
+//! The test has a process of its own and no harness, because the statistics
+//! would count other tests and the harness.
 
 #[global_allocator]
 static SYSTEM: std::alloc::System = std::alloc::System;
@@ -20,7 +22,8 @@ mod exact {
     pub(super) fn check() {
         let heap = Heap::new().unwrap();
         let layout = Layout::new::<[u64; 12]>();
-        // A thread's first use of a heap allocates a table in the main heap.
+        // The first use of a heap on a thread allocates a table in the main
+        // heap.
         heap.allocate(layout).expect("there is memory");
         let before = counted(&heap);
         let blocks: Vec<_> = (0..1_000)
@@ -39,7 +42,7 @@ mod exact {
         if cfg!(mimalloc_v3) {
             assert_eq!(live(&fewer) - live(&before), 700);
         }
-        // Dropping the heap frees `first` and the 700 with it.
+        // The end of the heap frees `first` and the 700 blocks.
         drop(heap);
         let dropped = counted(&Heap::new().unwrap());
         assert!(dropped.pages.current < after.pages.current);
@@ -48,14 +51,15 @@ mod exact {
         }
     }
 
-    /// A collect looks at one heap, the one of the free function at the main heap.
+    /// Checks which heap a collect looks at: `Heap::collect` at its own,
+    /// `collect` at the main heap.
     fn counted(heap: &Heap) -> Stats {
         heap.collect(false);
         mimalloc::collect(false);
         Stats::get().unwrap()
     }
 
-    /// Blocks in use, by size class.
+    /// Returns the blocks in use, by size class.
     fn live(stats: &Stats) -> i64 {
         stats.malloc_bins().map(|bin| bin.count.current).sum()
     }
@@ -65,7 +69,7 @@ mod exact {
         assert_eq!(after.malloc_count - before.malloc_count, 1_000);
         assert_eq!(after.free_count, before.free_count);
         assert_eq!(live(after) - live(before), 1_000);
-        // Builds with padding or guard pages add some bytes to each block.
+        // Padding and guard pages add bytes to each block.
         let bytes = after.allocated.current - before.allocated.current;
         assert!((96_000..=128_000).contains(&bytes), "{bytes}");
         assert_eq!(after.heaps.current, 2, "the main heap and ours");

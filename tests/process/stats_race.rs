@@ -1,6 +1,8 @@
-//! Heaps end on eight threads while three others read the statistics of all
-//! heaps. Alone, so that nothing else slows either side down: upstream crashes
-//! here within moments if the crate's lock does not keep the two apart.
+//! Ends heaps on eight threads while three other threads read the statistics of
+//! all heaps. Without the crate's lock, upstream crashes here within moments.
+//!
+//! The tests have a process of their own, so that no other test slows either
+//! side down.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
@@ -28,8 +30,8 @@ fn read_everything() {
     assert!(mimalloc::process_info().peak_rss > 0);
 }
 
-/// Engine v3: the readers have a part of each heap of their own, which is what
-/// a walk over all heaps touches, and what a heap takes with it.
+/// Gives each reader a theap of each heap on engine v3. A walk over all heaps
+/// touches these theaps, and the end of a heap frees them.
 #[cfg(mimalloc_v3)]
 #[test]
 fn heaps_end_while_statistics_are_read() {
@@ -45,7 +47,8 @@ fn heaps_end_while_statistics_are_read() {
             for reader in readers {
                 reader.send(heap.clone()).unwrap();
             }
-            // Each reader has been in it: from now on they only read statistics.
+            // Once each reader has used the heap, the readers only read
+            // statistics.
             while heap.handle_count() > 1 {
                 thread::yield_now();
             }
@@ -87,7 +90,7 @@ fn heaps_end_while_statistics_are_read() {
     });
 }
 
-/// The heaps of one owner each, made and ended where nobody else was in them.
+/// Makes and ends heaps that only one thread uses.
 #[test]
 fn statistics_are_read_while_heaps_come_and_go() {
     let done = AtomicBool::new(false);
@@ -119,12 +122,12 @@ fn statistics_are_read_while_heaps_come_and_go() {
     });
 }
 
-/// Threads that read statistics without a pause don't keep heaps from ending.
-/// With a lock that lets them in past those who wait, this never ends.
+/// Checks that heaps end while threads read statistics without a pause. With a
+/// lock that readers enter before a waiting writer, this test never ends.
 #[cfg(not(mimalloc_other_version))]
 #[test]
 fn heaps_end_however_much_is_read() {
-    // So many that a reader spends all of its time with them.
+    // With this many heaps, a reader spends all of its time on them.
     let _heaps: Vec<_> = (0..1_000).map(|_| Heap::new().unwrap()).collect();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -145,8 +148,7 @@ fn heaps_end_however_much_is_read() {
     });
 }
 
-/// Threads that end heaps without a pause don't keep statistics from being
-/// read.
+/// Checks that statistics are read while threads end heaps without a pause.
 #[test]
 fn statistics_are_read_however_many_heaps_end() {
     let done = AtomicBool::new(false);

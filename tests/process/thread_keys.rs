@@ -1,8 +1,9 @@
-//! Heaps owned by pthread keys that were made after mimalloc's: their destructors
-//! run when mimalloc is done with the thread already. On engine v2 the heaps are
-//! dead by then; what was in them stays valid.
+//! Drops heaps in the destructors of pthread keys that were created after
+//! mimalloc's key. Such a destructor runs when mimalloc is done with the thread
+//! already. On engine v2 a heap is dead by then, and its contents stay valid.
 //!
-//! `mimalloc` for global allocator makes sure that its key comes first.
+//! The test has no harness, because the cases end processes of their own.
+//! `mimalloc` is the global allocator, so that mimalloc's key is created first.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
@@ -25,8 +26,8 @@ fn main() {
         tests::run(&name);
         return;
     }
-    // 2.5.2 asserts that a heap knows the pages of one that it takes over, which it
-    // does not.
+    // 2.5.2 asserts that a heap knows the pages of a heap that it takes over.
+    // The heap does not know them.
     if cfg!(all(mimalloc_v2, mimalloc_assertions)) {
         println!("skipped: mimalloc's own assertions fail here");
         return;
@@ -58,37 +59,40 @@ mod tests {
     use allocator_api2_02::vec::Vec as Vec02;
     use mimalloc::{DefaultGuard, Heap, MiMalloc, SharedHeap};
 
-    /// What is to run late on a thread.
+    /// Code that runs late on a thread.
     type Late = Box<dyn FnOnce()>;
 
-    /// How many destructors have run.
+    /// The number of destructors that have run.
     static RUN: AtomicUsize = AtomicUsize::new(0);
 
-    /// Runs `late` when mimalloc is done with the thread, as a pool of
-    /// thread-locals by pthread keys would drop a value.
+    /// Runs `late` when mimalloc is done with the thread. A pool of
+    /// thread-locals that uses pthread keys drops a value at the same moment.
     fn at_late_end(late: impl FnOnce() + 'static) {
         static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
 
         unsafe extern "C" fn destructor(late: *mut c_void) {
-            // SAFETY: the key holds nothing but boxes from below, each once.
+            // SAFETY: `at_late_end` puts only boxes into the key, and the
+            // system passes each of them on once.
             let late = unsafe { Box::from_raw(late.cast::<Late>()) };
             late();
             RUN.fetch_add(1, Ordering::SeqCst);
         }
         let key = *KEY.get_or_init(|| {
             let mut key = 0;
-            // SAFETY: the key is written to a variable of its type.
+            // SAFETY: `key` is a variable of the key's type, and the destructor
+            // accepts what the key holds.
             let made = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) };
             assert_eq!(made, 0);
             key
         });
         let late: *mut Late = Box::into_raw(Box::new(Box::new(late)));
-        // SAFETY: a key that was made.
+        // SAFETY: the key was created above, and its destructor frees the box.
         let set = unsafe { libc::pthread_setspecific(key, late.cast()) };
         check(set == 0, "the key takes a value");
     }
 
-    /// A panic at the end of a thread would end the process anyway.
+    /// Reports an error without a panic, which would end the process at the end
+    /// of a thread.
     fn check(is_right: bool, what: &str) {
         if !is_right {
             eprintln!("wrong: {what}");
@@ -109,9 +113,9 @@ mod tests {
         let blocks = (0..500_usize).map(|n| {
             let size = [1, 30, 2_000, 30_000][n % 4];
             let block = heap.alloc_slice_with(size, |_| n as u64).unwrap();
-            // SAFETY: the tests look at blocks only while the heap lives, or,
-            // on engine v2, after it died with its thread, when nothing frees
-            // them.
+            // SAFETY: the tests look at blocks while the heap lives, or on
+            // engine v2 after the heap died with its thread, when nothing frees
+            // its blocks.
             unsafe { core::slice::from_raw_parts(block.as_ptr(), block.len()) }
         });
         blocks.collect()
@@ -121,7 +125,8 @@ mod tests {
         (blocks.iter().zip(0..)).all(|(block, n)| block.iter().all(|&word| word == n))
     }
 
-    /// Uses everything that a heap has, knowing that its thread has ended.
+    /// Uses everything that a heap has, after its thread has ended for
+    /// mimalloc.
     fn use_late(heap: &mut Heap) {
         let allocated = [
             heap.alloc(1_u64).is_ok(),
@@ -142,7 +147,7 @@ mod tests {
             check(usage == Default::default(), "a dead heap is empty");
             check(areas == 0, "a dead heap has no areas");
         }
-        // The thread's own allocation goes on.
+        // Plain allocation on the thread goes on.
         check(vec![1_u8; 1000].iter().all(|&byte| byte == 1), "plain");
     }
 
@@ -182,7 +187,7 @@ mod tests {
         println!("done");
     }
 
-    /// An owned heap with blocks in it.
+    /// Keeps an owned heap with blocks in it until the end of the thread.
     fn keeps() {
         let mut heap = Heap::new().unwrap();
         let blocks = fill(&heap);
@@ -198,7 +203,7 @@ mod tests {
             check(are_whole(&blocks), "blocks stay when the heap is used");
             drop(kept);
             if RUN.load(Ordering::SeqCst) % 2 == 0 {
-                // A fresh heap, which is alive.
+                // A fresh heap is alive.
                 heap.reset().unwrap();
                 check(heap.usage().blocks == 0, "a fresh heap is empty");
                 if cfg!(mimalloc_v2) {
@@ -211,7 +216,7 @@ mod tests {
         });
     }
 
-    /// The thread is initialised again, and ends again.
+    /// Initialises the thread again, so that the thread ends once more.
     fn twice() {
         let mut heap = Heap::new().unwrap();
         let blocks = fill(&heap);
@@ -233,36 +238,37 @@ mod tests {
         });
     }
 
-    /// A guard that is dropped late has nothing to restore on v2, nor has one
-    /// that is made late.
+    /// Drops a guard late and makes another one late. On v2 neither has a heap
+    /// to restore.
     fn guard() {
         struct Both {
             guard: Option<DefaultGuard<'static>>,
             heap: &'static Heap,
         }
         let heap: &'static Heap = Box::leak(Box::new(Heap::new().unwrap()));
-        // On v3 a late drop is against the contract.
-        // SAFETY: dropped on this thread, and nothing allocated by then is used
-        // after the heap.
+        // On v3 a late drop breaks the contract.
+        // SAFETY: this thread drops the guard, and uses nothing that was
+        // allocated meanwhile after the heap.
         let guard = cfg!(mimalloc_v2).then(|| unsafe { heap.set_default() });
         let mut both = Both { guard, heap };
         at_late_end(move || {
             drop(both.guard.take());
             check(vec![7_u8; 100_000][99_999] == 7, "plain allocation goes on");
             if cfg!(mimalloc_v2) {
-                // SAFETY: as above.
+                // SAFETY: this closure drops the guard on the same thread, and
+                // `text` is dropped before the heap.
                 let guard = unsafe { both.heap.set_default() };
                 let text = "plain allocation ".repeat(100);
                 check(text.len() == 1_700, "plain allocation goes on");
                 check(!both.heap.contains(&*text), "and not in a dead heap");
                 drop(guard);
             }
-            // SAFETY: it came from a box, and nothing refers to it any more.
+            // SAFETY: the heap came from a box, and no reference to it is left.
             drop(unsafe { Box::from_raw(core::ptr::from_ref(both.heap).cast_mut()) });
         });
     }
 
-    /// Collections that own their heap.
+    /// Keeps collections that own their heap until the end of the thread.
     fn shared() {
         let heap = SharedHeap::new().unwrap();
         let mut list = Vec02::new_in(heap.clone());
@@ -291,7 +297,7 @@ mod tests {
         });
     }
 
-    /// Blocks that other threads free while the thread ends.
+    /// Lets another thread free blocks while the thread of the heap ends.
     fn foreign() {
         thread_local! {
             static LATE: Cell<bool> = const { Cell::new(false) };
@@ -312,7 +318,7 @@ mod tests {
                     use_late(&mut heap);
                     drop(heap);
                 } else {
-                    // Its blocks are still being freed.
+                    // The other thread still frees blocks of the heap.
                     core::mem::forget(heap);
                 }
             });
@@ -320,32 +326,36 @@ mod tests {
         let freer = thread::spawn(move || {
             for block in take.iter().flatten() {
                 let block = core::ptr::with_exposed_provenance_mut::<usize>(block);
-                // SAFETY: a block of mimalloc that nobody else has.
+                // SAFETY: `owner` gave the block up, and no other thread has
+                // it.
                 unsafe { mimalloc::ffi::mi_free(block.cast()) };
             }
         });
         owner.join().unwrap();
         freer.join().unwrap();
-        // Frees what ended threads left, too.
+        // Also frees what ended threads left.
         mimalloc::collect(true);
         drop(Vec02::<u8, _>::with_capacity_in(1 << 20, MiMalloc));
     }
 
-    /// Heaps that go through C's hands.
+    /// Passes heaps through raw pointers, as C code would.
     fn raw_heaps() {
         let heap = Heap::new().unwrap();
         let blocks = fill(&heap);
         let raw = core::ptr::NonNull::new(heap.into_raw()).unwrap();
-        // SAFETY: it was just given up.
+        // SAFETY: `into_raw` gave the heap up, and no other code has the
+        // pointer.
         let mut heap = unsafe { Heap::from_raw(raw) };
         let deleted = Heap::new().unwrap();
         let kept = fill(&deleted);
         at_late_end(move || {
-            // SAFETY: nobody else uses the heap's blocks.
+            // SAFETY: no other thread uses the heap, and the heap is not the
+            // thread's default.
             unsafe { deleted.delete_keeping_blocks() };
             check(are_whole(&kept), "blocks stay");
             for block in kept {
-                // SAFETY: a block of mimalloc that is not used again.
+                // SAFETY: the deleted heap kept the block, and nothing uses the
+                // block again.
                 unsafe { mimalloc::ffi::mi_free(block.as_ptr().cast_mut().cast()) };
             }
             use_late(&mut heap);
@@ -354,7 +364,8 @@ mod tests {
         });
     }
 
-    /// The keys of the main thread have no destructors when the process ends.
+    /// Leaves a heap to a key of the main thread, whose destructors do not run
+    /// when the process ends.
     fn ends_with_main() {
         let heap = Heap::new().unwrap();
         fill(&heap);

@@ -1,6 +1,8 @@
-//! Heaps used by the destructors of thread-locals, on threads and on the main
-//! thread. Without the harness, whose tests never run on the main thread; the
-//! process runs itself again to see what comes after `main`.
+//! Uses heaps in the destructors of thread-locals, on threads and on the main
+//! thread.
+//!
+//! The test has no harness, because the harness never runs a test on the main
+//! thread. The process runs itself again to see what comes after `main`.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
@@ -22,7 +24,7 @@ type Words = HashMap<u64, String, DefaultHashBuilder, SharedHeap>;
 thread_local! {
     static HEAP: Heap = Heap::new().unwrap();
     static SHARED: SharedHeap = SharedHeap::new().unwrap();
-    /// A collection that keeps its heap alive by itself.
+    /// A collection that keeps its heap alive.
     static WORDS: RefCell<Words> = RefCell::new(HashMap::with_hasher_in(
         DefaultHashBuilder::default(),
         SharedHeap::new().unwrap(),
@@ -32,7 +34,7 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Allocates wherever it still can when it is dropped.
+/// Allocates in every heap that is still there when this value is dropped.
 struct UsesHeaps(&'static str);
 
 impl Drop for UsesHeaps {
@@ -42,7 +44,7 @@ impl Drop for UsesHeaps {
             SHARED.try_with(|heap| work_in(heap)).is_ok(),
             WORDS.try_with(fill).is_ok(),
         );
-        // A fresh heap works in any case.
+        // A fresh heap always works.
         let heap = Heap::new().unwrap();
         work_in(&heap);
         drop(heap);
@@ -53,8 +55,9 @@ impl Drop for UsesHeaps {
     }
 }
 
-/// Whether a heap of engine v2 died before this destructor: where the standard
-/// library runs destructors after mimalloc's pthread key.
+/// Returns whether a heap of engine v2 died before this destructor. That
+/// happens where the standard library runs destructors after mimalloc's pthread
+/// key.
 fn is_dead(heap: &Heap) -> bool {
     let is_late = !cfg!(all(
         target_os = "linux",
@@ -94,7 +97,8 @@ fn fill(words: &RefCell<Words>) {
     check(words.iter().all(|(n, text)| *text == n.to_string()));
 }
 
-/// As a panic in a destructor of a thread-local would end the process anyway.
+/// Reports an error without a panic, which would end the process in a
+/// destructor of a thread-local.
 fn check(right: bool) {
     if !right {
         eprintln!("wrong contents");
@@ -102,8 +106,8 @@ fn check(right: bool) {
     }
 }
 
-/// Thread-locals are dropped in the order of their first use or its reverse,
-/// depending on the system: so one user comes first and one last.
+/// Uses all thread-locals. The system drops them in the order of their first
+/// use or in reverse, so one user is first and one is last.
 fn use_all() {
     EARLY.with(|_| {});
     HEAP.with(work_in);
@@ -134,7 +138,7 @@ fn main() {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {text}{errors}", output.status);
-    // Not every system runs the destructors of the main thread.
+    // Some systems do not run the destructors of the main thread.
     #[cfg(all(
         target_os = "linux",
         target_env = "gnu",

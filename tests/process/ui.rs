@@ -1,19 +1,23 @@
-//! What must not compile, with what the compiler says about it. Alone because it
-//! runs cargo, on the pinned compiler only: messages change between releases.
+//! Checks that code which breaks a rule does not compile, and what the compiler
+//! says about it.
 //!
-//! After a change of compiler, or of a signature that a message quotes, write
-//! the messages anew with `TRYBUILD=overwrite` and read the difference.
+//! The test has a process of its own, because the test runs cargo. The test
+//! runs on the pinned compiler only, because messages change between releases.
+//!
+//! After a change of the compiler or of a signature that a message quotes,
+//! write the messages anew with `TRYBUILD=overwrite` and read the difference.
 
 use std::io::Write;
 use std::process::Command;
 
-/// The release whose messages are kept in `ui/`.
+/// The release whose messages `ui/` holds.
 const PINNED: &str = "1.95.";
 
 #[test]
 fn what_must_not_compile_does_not() {
     if let Some(reason) = reason_to_skip() {
-        // Not by a macro, whose output the harness would hide.
+        // Writes to the stream itself, because the harness hides what a macro
+        // prints.
         let text = format!("\nSKIPPED, no compile-fail test was run: {reason}\n");
         std::io::stderr().write_all(text.as_bytes()).unwrap();
         return;
@@ -38,8 +42,8 @@ fn reason_to_skip() -> Option<String> {
              use `cargo +1.95.0 test -p mimalloc-tests --test ui`"
         ));
     }
-    // The cases are built with the features of this package, not with what was
-    // asked of `mimalloc` next to it.
+    // cargo builds the cases with the features of this package. The features
+    // that a command gives to `mimalloc` do not count.
     if cfg!(mimalloc_v2) != cfg!(feature = "v2") {
         return Some(
             "for engine v2 use the tests' own feature: `--features v2`, \

@@ -1,5 +1,5 @@
-//! The functions that make owned heaps, for libraries where safe code has none:
-//! the tests drop each heap on its thread before that ends.
+//! Makes owned heaps for libraries where safe code has no function for that. A
+//! test drops each heap on its thread before the thread ends.
 
 use core::ptr::NonNull;
 
@@ -27,15 +27,16 @@ pub trait NewInArena {
 
 fn owned(raw: *mut ffi::mi_heap_t) -> Result<Heap, HeapError> {
     let raw = NonNull::new(raw).ok_or(HeapError::OutOfMemory)?;
-    // SAFETY: a fresh heap of this thread, which nobody else knows. No blocks of
-    // ended threads get into it, as the crate has made a heap before.
+    // SAFETY: the heap is fresh, and only this thread has it. The crate has
+    // made a heap before, so no blocks of ended threads get into this one.
     Ok(unsafe { Heap::from_raw(raw) })
 }
 
 impl NewHeap for Heap {
     fn new() -> Result<Self, HeapError> {
         Self::scope(|_| ())?;
-        // SAFETY: may be called at any time.
+        // SAFETY: `mi_heap_new` has no precondition, and returns null on
+        // failure.
         owned(unsafe { ffi::mi_heap_new() })
     }
 

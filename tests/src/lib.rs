@@ -1,5 +1,5 @@
-//! What the tests share: a model of an allocator that any of ours is held
-//! against.
+//! Holds what the tests share: a model of an allocator, against which the tests
+//! check each of ours.
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 

@@ -1,5 +1,6 @@
-//! Random sequences of requests, with everything checked after each step:
-//! alignment, overlap with any live block, contents kept, zeroes where promised.
+//! Sends random sequences of requests to an allocator, and checks after each
+//! step: alignment, overlap with live blocks, kept contents, and promised
+//! zeroes.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -9,25 +10,25 @@ use fastrand::Rng;
 
 use crate::subject::Subject;
 
-/// Sizes where mimalloc, or our core, takes another path.
+/// The sizes at which mimalloc or our core takes another path.
 const EDGES: &[usize] = &[
     0, 1, 8, 16, 24, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 10_240, 16_384, 65_536,
     131_072, 262_144, 524_288, 1_048_576, 4_194_304,
 ];
 
-/// How many of them are not large.
+/// The number of sizes that are not large.
 const SMALL_EDGES: usize = 16;
 
-/// What a sequence may ask for.
+/// The limits of a sequence.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Requests in the sequence.
+    /// The number of requests in the sequence.
     pub steps: usize,
-    /// Largest size of a block.
+    /// The largest size of a block.
     pub size: usize,
-    /// Largest alignment, a power of two.
+    /// The largest alignment, a power of two.
     pub align: usize,
-    /// Bytes that may be live at once.
+    /// The number of bytes that may be live at once.
     pub live: usize,
 }
 
@@ -53,21 +54,21 @@ struct Block {
 // thread at a time; whether it may be freed elsewhere is up to the allocator.
 unsafe impl Send for Block {}
 
-/// The live blocks of one allocator, and what they hold.
+/// The live blocks of one allocator and their contents.
 #[derive(Debug)]
 pub struct Model {
     rng: Rng,
     seed: u64,
     limits: Limits,
     blocks: Vec<Block>,
-    /// Start and end of each live block that has a size.
+    /// The start and the end of each live block that has a size.
     ranges: BTreeMap<usize, usize>,
     live: usize,
     next_tag: u64,
 }
 
 impl Model {
-    /// A model whose sequence is given by `seed`.
+    /// Returns a model whose sequence follows from `seed`.
     #[must_use]
     pub fn new(seed: u64, limits: Limits) -> Self {
         Self {
@@ -81,7 +82,7 @@ impl Model {
         }
     }
 
-    /// Runs the whole sequence and frees what is left.
+    /// Runs the whole sequence, and frees what is left.
     pub fn run(&mut self, subject: &impl Subject) {
         for step in 0..self.limits.steps {
             self.step(subject);
@@ -92,7 +93,7 @@ impl Model {
         self.finish(subject);
     }
 
-    /// Checks and frees all that is live.
+    /// Checks and frees all live blocks.
     pub fn finish(&mut self, subject: &impl Subject) {
         self.check_all();
         while !self.blocks.is_empty() {
@@ -100,7 +101,7 @@ impl Model {
         }
     }
 
-    /// One random request.
+    /// Makes one random request.
     pub fn step(&mut self, subject: &impl Subject) {
         let choice = self.rng.u32(0..100);
         if self.blocks.is_empty() || (choice < 34 && self.live < self.limits.live) {
@@ -118,7 +119,8 @@ impl Model {
     fn size(&mut self) -> usize {
         let size = match self.rng.u32(0..100) {
             0..40 => {
-                // Blocks of megabytes are rare: they cost the most to check.
+                // Blocks of megabytes are rare, because they cost the most to
+                // check.
                 let large = self.rng.u32(0..32) == 0;
                 let edges = if large { EDGES } else { &EDGES[..SMALL_EDGES] };
                 let edge = edges[self.rng.usize(0..edges.len())];
@@ -191,7 +193,7 @@ impl Model {
         let moved = match (growing, zeroed) {
             // SAFETY: the block is live, fits `old`, and `new` is no smaller.
             (true, true) => unsafe { subject.grow_zeroed(block.ptr, old, new) },
-            // SAFETY: as above.
+            // SAFETY: the block is live, fits `old`, and `new` is no smaller.
             (true, false) => unsafe { subject.grow(block.ptr, old, new) },
             // SAFETY: the block is live, fits `old`, and `new` is no larger.
             (false, _) => unsafe { subject.shrink(block.ptr, old, new) },
@@ -210,7 +212,8 @@ impl Model {
         let block = self.blocks[at];
         self.check(block);
         self.remove(at);
-        // SAFETY: the block is live and fits its layout.
+        // SAFETY: the model removed the block just now, so the block is live
+        // and fits its layout.
         unsafe { subject.deallocate(block.ptr, block.layout) };
     }
 
@@ -241,9 +244,9 @@ impl Model {
             tag: self.next_tag,
         };
         for offset in places(layout.size()) {
-            // SAFETY: within the block, which is ours alone.
+            // SAFETY: `offset` is within the block, which only the model uses.
             let place = unsafe { ptr.add(offset) };
-            // SAFETY: as above.
+            // SAFETY: `offset` is within the block, which only the model uses.
             unsafe { place.write(pattern(block.tag, offset)) };
         }
         self.live += layout.size();
@@ -270,9 +273,10 @@ impl Model {
 
     fn expect(&self, ptr: NonNull<u8>, len: usize, tag: u64, what: &str) {
         for offset in places(len) {
-            // SAFETY: within the block, and written when it was made.
+            // SAFETY: `offset` is within the block, which `insert` wrote to.
             let place = unsafe { ptr.add(offset) };
-            // SAFETY: as above.
+            // SAFETY: `insert` wrote this byte, or the block kept the byte when
+            // it moved.
             let found = unsafe { place.read() };
             assert_eq!(
                 found,
@@ -284,10 +288,10 @@ impl Model {
     }
 
     fn expect_zero(&self, ptr: NonNull<u8>, from: usize, to: usize, what: &str) {
-        // SAFETY: `from` is within the block.
+        // SAFETY: `from` is at most the size of the block.
         let tail = unsafe { ptr.add(from) };
-        // SAFETY: the rest of the block, which is promised to be zero, hence
-        // initialised, and is ours alone.
+        // SAFETY: the rest of the block is within the block, which only the
+        // model uses. The allocator zeroed the rest, so it is initialised.
         let tail = unsafe { core::slice::from_raw_parts(tail.as_ptr(), to - from) };
         let dirty = tail.iter().position(|&byte| byte != 0);
         assert_eq!(
@@ -298,14 +302,14 @@ impl Model {
     }
 }
 
-/// The byte that a block holds at an offset.
+/// Returns the byte that a block holds at an offset.
 fn pattern(tag: u64, offset: usize) -> u8 {
     let mixed = (tag ^ offset as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 56) as u8
 }
 
-/// The offsets that are written and checked: all of the first 16 KiB, then
-/// every 64th. Those of a shorter block are among those of a longer one.
+/// Returns the offsets that are written and checked: all of the first 16 KiB,
+/// and then every 64th. A longer block contains the offsets of a shorter one.
 fn places(len: usize) -> impl Iterator<Item = usize> {
     let dense = len.min(16 * 1024);
     (0..dense).chain((dense..len).filter(move |offset| offset % 64 == 0))

@@ -1,40 +1,46 @@
-//! One face for all the allocator traits, so that one suite drives them all.
+//! Gives all allocator traits one interface, so that one suite can test them
+//! all.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 
-/// An allocator under test. The contract is that of the `Allocator` traits.
+/// An allocator under test. The contract is the contract of the `Allocator`
+/// traits.
 pub trait Subject {
-    /// `Allocator::allocate`; the length of the returned slice is checked here.
+    /// Calls `Allocator::allocate`, and checks the length of the returned
+    /// slice.
     fn allocate(&self, layout: Layout) -> Option<NonNull<u8>>;
-    /// `Allocator::allocate_zeroed`.
+    /// Calls `Allocator::allocate_zeroed`.
     fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>>;
-    /// `Allocator::deallocate`.
+    /// Calls `Allocator::deallocate`.
     ///
     /// # Safety
     ///
-    /// As for the traits.
+    /// `ptr` must denote a block of this allocator that fits `layout`.
     unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout);
-    /// `Allocator::grow`.
+    /// Calls `Allocator::grow`.
     ///
     /// # Safety
     ///
-    /// As for the traits.
+    /// `ptr` must denote a block of this allocator that fits `old`, and `new`
+    /// must not be smaller.
     unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>>;
-    /// `Allocator::grow_zeroed`.
+    /// Calls `Allocator::grow_zeroed`.
     ///
     /// # Safety
     ///
-    /// As for the traits.
+    /// `ptr` must denote a block of this allocator that fits `old`, and `new`
+    /// must not be smaller.
     unsafe fn grow_zeroed(&self, ptr: NonNull<u8>, old: Layout, new: Layout)
     -> Option<NonNull<u8>>;
-    /// `Allocator::shrink`.
+    /// Calls `Allocator::shrink`.
     ///
     /// # Safety
     ///
-    /// As for the traits.
+    /// `ptr` must denote a block of this allocator that fits `old`, and `new`
+    /// must not be larger.
     unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>>;
-    /// Whether a resize may change the alignment.
+    /// Returns whether a resize may change the alignment.
     fn realigns(&self) -> bool {
         true
     }
@@ -60,7 +66,8 @@ macro_rules! subject {
             })*
 
             unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
-                // SAFETY: the caller's promise is the trait's.
+                // SAFETY: this function has the contract of the trait's
+                // function.
                 unsafe { self.0.deallocate(ptr, layout) }
             }
 
@@ -70,7 +77,8 @@ macro_rules! subject {
                 old: Layout,
                 new: Layout,
             ) -> Option<NonNull<u8>> {
-                // SAFETY: the caller's promise is the trait's.
+                // SAFETY: this function has the contract of the trait's
+                // function.
                 let block = unsafe { self.0.$resize(ptr, old, new) }.ok()?;
                 assert_eq!(block.len(), new.size());
                 Some(block.cast())
@@ -90,7 +98,8 @@ subject!(
     allocator_api2_04
 );
 
-/// A global allocator, with the sizes of zero that its trait excludes left out.
+/// A global allocator that also answers requests of size zero, which its trait
+/// excludes.
 #[derive(Debug)]
 pub struct Whole<G>(pub G);
 
@@ -105,7 +114,7 @@ impl<G: GlobalAlloc> Subject for Whole<G> {
         if layout.size() == 0 {
             return Self::dangling(layout);
         }
-        // SAFETY: the size is not zero.
+        // SAFETY: requests of size zero returned above.
         NonNull::new(unsafe { self.0.alloc(layout) })
     }
 
@@ -113,13 +122,14 @@ impl<G: GlobalAlloc> Subject for Whole<G> {
         if layout.size() == 0 {
             return Self::dangling(layout);
         }
-        // SAFETY: the size is not zero.
+        // SAFETY: requests of size zero returned above.
         NonNull::new(unsafe { self.0.alloc_zeroed(layout) })
     }
 
     unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            // SAFETY: a live block of this layout, as the caller promises.
+            // SAFETY: the caller promises a live block that fits, and its size
+            // is not zero.
             unsafe { self.0.dealloc(ptr.as_ptr(), layout) }
         }
     }
@@ -128,7 +138,8 @@ impl<G: GlobalAlloc> Subject for Whole<G> {
         if old.size() == 0 {
             return self.allocate(new);
         }
-        // SAFETY: a live block of this layout, and a size that is not zero.
+        // SAFETY: the caller promises a live block that fits, and neither size
+        // is zero.
         NonNull::new(unsafe { self.0.realloc(ptr.as_ptr(), old, new.size()) })
     }
 
@@ -141,22 +152,24 @@ impl<G: GlobalAlloc> Subject for Whole<G> {
         if old.size() == 0 {
             return self.allocate_zeroed(new);
         }
-        // SAFETY: as the caller promises.
+        // SAFETY: this function has the contract of `grow`.
         let grown = unsafe { self.grow(ptr, old, new) }?;
-        // SAFETY: the old size is within the grown block.
+        // SAFETY: the caller promises that `new` is not smaller than `old`.
         let tail = unsafe { grown.add(old.size()) };
-        // SAFETY: so is the rest.
+        // SAFETY: the grown block is `new.size()` bytes long, and this thread
+        // has it alone.
         unsafe { tail.write_bytes(0, new.size() - old.size()) };
         Some(grown)
     }
 
     unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         if new.size() == 0 {
-            // SAFETY: as the caller promises.
+            // SAFETY: this function has the contract of `deallocate` for `old`.
             unsafe { self.deallocate(ptr, old) };
             return Self::dangling(new);
         }
-        // SAFETY: a live block of this layout, and a size that is not zero.
+        // SAFETY: the caller promises a live block that fits, and neither size
+        // is zero.
         NonNull::new(unsafe { self.0.realloc(ptr.as_ptr(), old, new.size()) })
     }
 

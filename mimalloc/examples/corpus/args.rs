@@ -1,9 +1,9 @@
-//! The command line.
+//! Reads the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What `--help` prints.
+/// The text that `--help` prints.
 pub(crate) const USAGE: &str = "\
 Usage: corpus [--json] [--query WORDS]... [path]...
 
@@ -24,7 +24,7 @@ in UTF-8 or larger than 256 MiB. They are counted.
 Exit code: 0; 1 when a path that was given can't be read; 2 on wrong usage.
 ";
 
-/// What was asked for.
+/// The arguments of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     pub(crate) is_help: bool,
@@ -39,7 +39,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, St
     let mut args = args.into_iter();
     let mut is_path_only = false;
     while let Some(arg) = args.next() {
-        // A path needs not be UTF-8; an option is.
+        // A path need not be UTF-8; an option is.
         match arg.to_str() {
             _ if is_path_only => parsed.paths.push(arg.into()),
             Some("--") => is_path_only = true,

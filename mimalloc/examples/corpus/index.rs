@@ -1,4 +1,4 @@
-//! The inverted index: for each word the files that hold it.
+//! Holds the inverted index: for each word, the files that contain it.
 
 use core::cmp::Reverse;
 use core::mem;
@@ -11,26 +11,26 @@ use serde::Serialize;
 use super::report::Frequent;
 use super::words::{self, Counts, Size, Word};
 
-/// An index that lives in a heap, to the last byte of its words.
+/// An index whose memory is all in one heap.
 #[derive(Debug)]
 pub(crate) struct Index<'heap> {
     heap: &'heap Heap,
     words: HashMap<Word<&'heap Heap>, Entry<'heap>, DefaultHashBuilder, &'heap Heap>,
 }
 
-/// Where a word occurs. Postings are sorted by file.
+/// The places where a word occurs. Postings are sorted by file.
 #[derive(Debug)]
 struct Entry<'heap> {
     postings: HeapVec<Posting, &'heap Heap>,
-    /// The lines of all postings, one after the other.
+    /// The lines of all postings, one posting after the other.
     lines: HeapVec<u32, &'heap Heap>,
 }
 
-/// A file that holds the word.
+/// A file that contains the word.
 #[derive(Clone, Copy, Debug)]
 struct Posting {
     file: usize,
-    /// Where in the entry's lines those of this file start.
+    /// The position of the first line of this file in the entry's lines.
     first: usize,
 }
 
@@ -38,18 +38,18 @@ struct Posting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hit {
     pub(crate) file: usize,
-    /// How often the words of the query occur in it, together.
+    /// The number of times that words of the query occur in the file.
     pub(crate) count: usize,
-    /// The first line with the first of the words.
+    /// The first line that contains the first word.
     pub(crate) line: u32,
 }
 
-/// What an index holds.
+/// The numbers that describe an index.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct IndexSize {
-    /// Different words.
+    /// The number of different words.
     pub(crate) words: usize,
-    /// Pairs of a word and a file that holds it.
+    /// The number of pairs of a word and a file that contains it.
     pub(crate) postings: usize,
     pub(crate) size: Size,
 }
@@ -62,7 +62,7 @@ impl<'heap> Index<'heap> {
         }
     }
 
-    /// Adds a file. Files come in the order of their numbers.
+    /// Adds a file. Files must come in the order of their numbers.
     pub(crate) fn add<A>(&mut self, file: usize, counts: &Counts<A>)
     where
         A: allocator_api2::alloc::Allocator + Copy,
@@ -81,7 +81,8 @@ impl<'heap> Index<'heap> {
         }
     }
 
-    /// The files that hold all of `terms`, those with the most of them first.
+    /// Returns the files that contain all `terms`. Files with more of the terms
+    /// come first.
     pub(crate) fn find(&self, terms: &[String]) -> Vec<Hit> {
         let entries: Option<Vec<_>> = terms
             .iter()
@@ -102,7 +103,7 @@ impl<'heap> Index<'heap> {
         hits
     }
 
-    /// The `most` words that occur most often, of those that `is_wanted`.
+    /// Returns the `most` most frequent words for which `is_wanted` holds.
     pub(crate) fn most_frequent(
         &self,
         most: usize,
@@ -127,7 +128,8 @@ impl<'heap> Index<'heap> {
             .collect()
     }
 
-    /// Queries that have answers: a frequent word, and two others together.
+    /// Returns queries that have answers: a frequent word, and two others
+    /// together.
     pub(crate) fn suggest(&self) -> Vec<String> {
         let is_telling =
             |word: &str| word.chars().count() >= 5 && word.chars().all(char::is_alphabetic);
@@ -143,7 +145,7 @@ impl<'heap> Index<'heap> {
         }
     }
 
-    /// What the index takes in its heap.
+    /// Returns what the index takes in its heap.
     pub(crate) fn size(&self) -> IndexSize {
         let mut size = words::table_size(&self.words);
         let mut postings = 0;
@@ -188,7 +190,7 @@ impl Entry<'_> {
             .map_or(0, |i| self.lines_of(i).len())
     }
 
-    /// The lines of the posting at `i`.
+    /// Returns the lines of the posting at `i`.
     fn lines_of(&self, i: usize) -> &[u32] {
         let bound = |i: usize| self.postings.get(i).map_or(self.lines.len(), |p| p.first);
         self.lines.get(bound(i)..bound(i + 1)).unwrap_or_default()

@@ -4,15 +4,15 @@
 //! cargo run --release --example corpus -- [--json] [--query WORDS]… [path]…
 //! ```
 //!
-//! Each file is parsed in a scratch heap that is thrown away after it; what
-//! stays goes to an inverted index in a second, long-lived heap. Everything
-//! else comes from mimalloc too, as it is the global allocator.
+//! Parses each file in a scratch heap, and resets the heap after it. An
+//! inverted index in a second, long-lived heap keeps what stays. All other
+//! memory also comes from mimalloc, because mimalloc is the global allocator.
 
 mod args;
-mod discard;
+mod drop_vs_reset;
+mod files;
 mod index;
 mod report;
-mod walk;
 mod words;
 
 use core::mem;
@@ -26,18 +26,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mimalloc::{Heap, MiMalloc};
 
 use args::Args;
+use files::{Content, Corpus};
 use index::Index;
-use report::{Answer, Held, Problem, Report, Scratch};
-use walk::{Corpus, Text};
+use report::{Answer, Problem, Report, Scratch, Usage};
 use words::Counts;
 
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
-/// A run that takes longer than this shows how far it is.
+/// The time after which a run shows its progress.
 const LONG: Duration = Duration::from_secs(1);
 
-/// More problems than this are counted, but not printed one by one.
+/// The number of problems that are printed. Further problems are counted.
 const MAX_PRINTED: usize = 10;
 
 fn main() -> ExitCode {
@@ -45,9 +45,9 @@ fn main() -> ExitCode {
     ExitCode::from(run(args, &mut io::stdout().lock(), &mut io::stderr()))
 }
 
-/// The whole program but for where its words come from and go to. Returns the
-/// exit code: 0, or 1 when something that was asked for could not be done, or 2
-/// when it was not understood.
+/// Runs the program with the given arguments and outputs. Returns the exit
+/// code: 0, or 1 when a request could not be carried out, or 2 when a request
+/// was not understood.
 pub(crate) fn run(
     args: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
@@ -56,7 +56,7 @@ pub(crate) fn run(
     let args = match args::parse(args) {
         Ok(args) => args,
         Err(error) => {
-            // With standard error gone there is nobody left to tell.
+            // Without standard error, the message has no other place to go.
             let _ = writeln!(errors, "corpus: {error}\n\n{}", args::USAGE);
             return 2;
         }
@@ -64,7 +64,7 @@ pub(crate) fn run(
     match report(&args, out, errors) {
         Ok(true) => 0,
         Ok(false) => 1,
-        // Whoever read the output has seen enough, as with `| head`.
+        // The reader of the output has seen enough, as with `| head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(error) => {
             let _ = writeln!(errors, "corpus: {error}");
@@ -73,7 +73,8 @@ pub(crate) fn run(
     }
 }
 
-/// Whether every path that was given could be read.
+/// Writes the report, and returns whether every path that was given could be
+/// read.
 fn report(args: &Args, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<bool> {
     if args.is_help {
         write!(out, "{}", args::USAGE)?;
@@ -81,12 +82,12 @@ fn report(args: &Args, out: &mut dyn Write, errors: &mut dyn Write) -> io::Resul
     }
     let defaults;
     let roots = if args.paths.is_empty() {
-        defaults = walk::default_roots();
+        defaults = files::default_roots();
         &defaults
     } else {
         &args.paths
     };
-    let corpus = walk::find(roots);
+    let corpus = files::find(roots);
     let report = index_and_ask(corpus, &args.queries)?;
     print_problems(&report.problems, errors)?;
     if args.is_json {
@@ -99,7 +100,7 @@ fn report(args: &Args, out: &mut dyn Write, errors: &mut dyn Write) -> io::Resul
 }
 
 fn print_problems(problems: &[Problem], errors: &mut dyn Write) -> io::Result<()> {
-    // What the user asked for by name comes first.
+    // Problems with paths that the user named come first.
     let (given, met): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.is_given);
     for Problem { path, error, .. } in given.iter().chain(met.iter().take(MAX_PRINTED)) {
         writeln!(errors, "corpus: can't read {path}: {error}")?;
@@ -111,8 +112,8 @@ fn print_problems(problems: &[Problem], errors: &mut dyn Write) -> io::Result<()
 }
 
 fn index_and_ask(mut corpus: Corpus, queries: &[String]) -> io::Result<Report> {
-    // The two heaps. All that is in the index dies with the first, at the end;
-    // all that is known of one file alone dies when the second is reset.
+    // There are two heaps. The end of the first frees the index. Each reset of
+    // the second frees what belongs to one file alone.
     let mut heap = Heap::new().map_err(io::Error::other)?;
     let mut scratch = Heap::new().map_err(io::Error::other)?;
 
@@ -135,11 +136,12 @@ fn index_and_ask(mut corpus: Corpus, queries: &[String]) -> io::Result<Report> {
         .iter()
         .map(|query| Answer::to(query, &index, &corpus))
         .collect();
-    report.throw_away = discard::measure(&corpus, &mut scratch)?;
+    report.throw_away = drop_vs_reset::measure(&corpus, &mut scratch)?;
 
-    // No word of the index is dropped: its heap ends, and that is that.
+    // Drops no word of the index, because the end of the heap frees all of
+    // them.
     mem::forget(index);
-    report.index_held = Held::by(&mut heap);
+    report.index_held = Usage::of(&mut heap);
     let start = Instant::now();
     drop(heap);
     report.index_thrown_away_seconds = start.elapsed().as_secs_f64();
@@ -159,8 +161,8 @@ fn build(
     for id in 0..corpus.files.len() {
         progress.step(id);
         let text = match corpus.read(id, &mut buffer) {
-            Text::Words(text) => text,
-            Text::Skipped => continue,
+            Content::Words(text) => text,
+            Content::Skipped => continue,
         };
         report.bytes += text.len() as u64;
         report.files += 1;
@@ -169,7 +171,7 @@ fn build(
             index.add(id, &counts);
             report.words += counts.total();
             report.scratch.add(&counts.size());
-            // Not dropped word by word: the reset frees it all at once.
+            // Drops no word, because the reset frees all of them at once.
             mem::forget(counts);
         });
         report.scratch.look(&mut *scratch);
@@ -179,7 +181,7 @@ fn build(
     Ok(())
 }
 
-/// A bar on standard error that appears when a run turns out to be long.
+/// A bar on standard error, which appears when a run takes long.
 struct Progress {
     bar: ProgressBar,
     start: Instant,
@@ -188,7 +190,8 @@ struct Progress {
 impl Progress {
     fn new(files: usize) -> Self {
         let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
-        // The template is a constant; should it not parse, the plain bar does.
+        // The template is a constant. Should it not parse, the default bar
+        // remains.
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} files, {eta} left")
         {
             bar.set_style(style);
@@ -200,7 +203,7 @@ impl Progress {
     }
 
     fn step(&self, done: usize) {
-        // Every 64th file, as looking at the clock is not free.
+        // Looking at the clock is not free, so only every 64th file does.
         if done % 64 == 0 {
             if self.bar.is_hidden() && io::stderr().is_terminal() && self.start.elapsed() > LONG {
                 self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -225,7 +228,7 @@ impl Scratch {
     }
 
     fn look(&mut self, heap: &mut Heap) {
-        let held = Held::by(heap);
+        let held = Usage::of(heap);
         if held.used > self.peak_held.used {
             self.peak_held = held;
         }

@@ -1,4 +1,4 @@
-//! What a run found out, as text and as JSON.
+//! Reports the results of a run as text and as JSON.
 
 use core::time::Duration;
 use std::fmt;
@@ -8,18 +8,18 @@ use std::time::Instant;
 use mimalloc::Heap;
 use serde::Serialize;
 
-use super::discard::ThrowAway;
+use super::drop_vs_reset::DropVsReset;
+use super::files::Corpus;
 use super::index::{Index, IndexSize};
-use super::walk::Corpus;
 use super::words::{self, Size};
 
-/// How many of the most frequent words are reported.
+/// The number of most frequent words in the report.
 pub(crate) const FREQUENT: usize = 10;
 
-/// How many files of an answer are reported.
+/// The number of files for each answer in the report.
 const BEST: usize = 5;
 
-/// Everything, in the order of the JSON.
+/// The results of a run, in the order of the JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     mimalloc: String,
@@ -32,24 +32,24 @@ pub(crate) struct Report {
     megabytes_per_second: f64,
     words_per_second: f64,
     pub(crate) index: IndexSize,
-    pub(crate) index_held: Held,
+    pub(crate) index_held: Usage,
     pub(crate) index_thrown_away_seconds: f64,
     pub(crate) scratch: Scratch,
-    pub(crate) throw_away: ThrowAway,
+    pub(crate) throw_away: DropVsReset,
     pub(crate) queries: Vec<Answer>,
     pub(crate) frequent: Vec<Frequent>,
     pub(crate) problems: Vec<Problem>,
 }
 
-/// What was left out, and why.
+/// The numbers of files that were left out, by reason.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Skipped {
     pub(crate) not_text: usize,
     pub(crate) unreadable: usize,
     pub(crate) too_large: usize,
-    /// Symbolic links, devices, pipes.
+    /// The number of symbolic links, devices and pipes.
     pub(crate) special: usize,
-    /// Caches and version control.
+    /// The number of directories that are caches or belong to version control.
     pub(crate) directories: usize,
 }
 
@@ -58,23 +58,23 @@ pub(crate) struct Skipped {
 pub(crate) struct Problem {
     pub(crate) path: String,
     pub(crate) error: String,
-    /// Named by the user, rather than met on the way.
+    /// Whether the user named the path.
     pub(crate) is_given: bool,
 }
 
-/// What mimalloc says that a heap holds.
+/// The usage of a heap, as mimalloc reports it.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Held {
-    /// Bytes of the blocks in use, as large as they really are.
+pub(crate) struct Usage {
+    /// The bytes of the blocks in use, in their true sizes.
     pub(crate) used: usize,
-    /// Bytes of the pages that the blocks are in, as far as they take memory.
+    /// The bytes of the pages with these blocks, as far as they take memory.
     pub(crate) committed: usize,
     pub(crate) blocks: usize,
 }
 
-impl Held {
-    /// Asks a heap. Nothing may be borrowing it.
-    pub(crate) fn by(heap: &mut Heap) -> Self {
+impl Usage {
+    /// Asks a heap for its usage. No collection may borrow the heap.
+    pub(crate) fn of(heap: &mut Heap) -> Self {
         let usage = heap.usage();
         Self {
             used: usage.used,
@@ -84,14 +84,14 @@ impl Held {
     }
 }
 
-/// What the scratch heap held.
+/// The contents of the scratch heap over the run.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Scratch {
     pub(crate) resets: u64,
-    /// At most, for one file.
+    /// The largest contents, which one file had.
     pub(crate) peak: Size,
-    pub(crate) peak_held: Held,
-    /// For all files together.
+    pub(crate) peak_held: Usage,
+    /// The contents for all files together.
     pub(crate) all_bytes: u64,
     pub(crate) all_blocks: u64,
 }
@@ -157,10 +157,10 @@ impl Default for Report {
             megabytes_per_second: 0.0,
             words_per_second: 0.0,
             index: IndexSize::default(),
-            index_held: Held::default(),
+            index_held: Usage::default(),
             index_thrown_away_seconds: 0.0,
             scratch: Scratch::default(),
-            throw_away: ThrowAway::default(),
+            throw_away: DropVsReset::default(),
             queries: Vec::new(),
             frequent: Vec::new(),
             problems: Vec::new(),
@@ -169,7 +169,7 @@ impl Default for Report {
 }
 
 impl Report {
-    /// Notes how long reading and indexing took.
+    /// Notes the time that reading and indexing took.
     pub(crate) fn time(&mut self, elapsed: Duration) {
         self.seconds = elapsed.as_secs_f64();
         if self.seconds > 0.0 {
@@ -178,13 +178,13 @@ impl Report {
         }
     }
 
-    /// Takes over what was left out.
+    /// Takes over what the corpus left out.
     pub(crate) fn take_problems(&mut self, corpus: Corpus) {
         self.skipped = corpus.skipped;
         self.problems = corpus.problems;
     }
 
-    /// Writes it for people.
+    /// Writes the report for people.
     pub(crate) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_files(out)?;
         if self.files == 0 {
@@ -272,7 +272,7 @@ impl Report {
     }
 
     fn write_throw_away(&self, out: &mut dyn Write) -> io::Result<()> {
-        let ThrowAway {
+        let DropVsReset {
             rounds,
             files,
             blocks,
@@ -305,13 +305,13 @@ impl fmt::Display for Size {
     }
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} committed", Bytes(self.committed as f64))
     }
 }
 
-/// A time in the unit that fits.
+/// A time that is shown in a fitting unit.
 struct Seconds(f64);
 
 impl fmt::Display for Seconds {
@@ -324,7 +324,7 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// A number of bytes in the unit that fits.
+/// A number of bytes that is shown in a fitting unit.
 struct Bytes(f64);
 
 impl fmt::Display for Bytes {

@@ -1,4 +1,4 @@
-//! The words of a text, and how often each occurs in one file.
+//! Collects the words of a text, and the lines of each word.
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
@@ -6,7 +6,7 @@ use allocator_api2::vec::Vec as HeapVec;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::Serialize;
 
-/// What lies in a heap, as its containers asked for it.
+/// The sizes that containers requested in a heap.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Size {
     pub(crate) bytes: usize,
@@ -16,8 +16,7 @@ pub(crate) struct Size {
 /// A word in a heap.
 pub(crate) type Word<A> = Box<[u8], A>;
 
-/// The words of one file and the lines that they are on, all of it in one
-/// allocator.
+/// The words of one file and their lines, all in one allocator.
 #[derive(Debug)]
 pub(crate) struct Counts<A: Allocator> {
     words: HashMap<Word<A>, HeapVec<u32, A>, DefaultHashBuilder, A>,
@@ -25,7 +24,7 @@ pub(crate) struct Counts<A: Allocator> {
 }
 
 impl<A: Allocator + Copy> Counts<A> {
-    /// Takes a text apart.
+    /// Splits a text into words, and collects them.
     pub(crate) fn of(text: &str, alloc: A) -> Self {
         let mut words = HashMap::with_hasher_in(DefaultHashBuilder::default(), alloc);
         let mut total = 0;
@@ -42,17 +41,17 @@ impl<A: Allocator + Copy> Counts<A> {
         Self { words, total }
     }
 
-    /// All words, those that occur again counted again.
+    /// Returns the number of words, counting each occurrence.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
-    /// Each different word and its lines, in no order.
+    /// Returns each different word and its lines, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u32])> {
         self.words.iter().map(|(word, lines)| (&**word, &**lines))
     }
 
-    /// What this takes in its heap.
+    /// Returns what the words take in their heap.
     pub(crate) fn size(&self) -> Size {
         let mut size = table_size(&self.words);
         for (word, lines) in &self.words {
@@ -70,7 +69,7 @@ pub(crate) fn boxed<A: Allocator>(word: &[u8], alloc: A) -> Word<A> {
     copy.into_boxed_slice()
 }
 
-/// What a map itself takes, without what its entries own.
+/// Returns what a map itself takes, without what its entries own.
 pub(crate) fn table_size<V, A: Allocator>(
     map: &HashMap<Word<A>, V, DefaultHashBuilder, A>,
 ) -> Size {
@@ -81,7 +80,7 @@ pub(crate) fn table_size<V, A: Allocator>(
 }
 
 /// Calls `visit` with each word and its line. A word is a run of letters,
-/// digits and underscores; it is compared in lower case.
+/// digits and underscores. Words are compared in lower case.
 pub(crate) fn each_word(text: &str, mut visit: impl FnMut(&str, u32)) {
     let mut word = String::new();
     let mut line = 1_u32;
@@ -105,7 +104,7 @@ pub(crate) fn each_word(text: &str, mut visit: impl FnMut(&str, u32)) {
     }
 }
 
-/// The words of a query.
+/// Returns the words of a query.
 pub(crate) fn terms(query: &str) -> Vec<String> {
     let mut terms = Vec::new();
     each_word(query, |word, _| terms.push(word.to_owned()));

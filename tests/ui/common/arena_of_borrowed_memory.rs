@@ -1,4 +1,4 @@
-//! An arena takes memory that is the program's for good, not a stack frame's or a vector's.
+//! An arena takes memory that lives for ever, not memory of a stack frame or a vector.
 
 use core::mem::MaybeUninit;
 

@@ -1,4 +1,4 @@
-//! A C string in a heap does not outlive it.
+//! A C string in a heap does not outlive the heap.
 
 use mimalloc::Heap;
 

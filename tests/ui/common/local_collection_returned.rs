@@ -1,4 +1,4 @@
-//! Nor within a collection.
+//! A collection in a `LocalHeap` does not leave the closure as the result.
 
 use allocator_api2_02::vec::Vec;
 use mimalloc::Heap;

@@ -1,4 +1,4 @@
-//! Nor with an arena named.
+//! A heap is not reset into an arena while a collection is in it.
 
 use allocator_api2_02::vec::Vec;
 use mimalloc::{Arena, Heap};

@@ -1,4 +1,4 @@
-//! What can break memory safety is `unsafe` to call.
+//! A function that can break memory safety is `unsafe` to call.
 
 use core::ptr::NonNull;
 

@@ -1,4 +1,4 @@
-//! An arena is for ever, but what a heap in it holds is not.
+//! An arena lives for ever, but the contents of a heap in it do not.
 
 use mimalloc::{Arena, Heap};
 

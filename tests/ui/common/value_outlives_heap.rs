@@ -1,4 +1,4 @@
-//! What `alloc` and its kin return does not outlive the heap.
+//! A value of `alloc` and of the like does not outlive the heap.
 
 use mimalloc::Heap;
 

@@ -1,4 +1,4 @@
-//! Nor does it outlive a reset.
+//! A value of `alloc` does not outlive a reset of the heap.
 
 use mimalloc::Heap;
 

@@ -1,4 +1,4 @@
-//! Nor are they used elsewhere by reference.
+//! The handles of a shared heap of engine v2 are not used on another thread by reference.
 
 use std::thread;
 

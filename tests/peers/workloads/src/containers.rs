@@ -86,7 +86,7 @@ pub(crate) fn string_building(scale: u64) -> u64 {
     mix(sum, lines.iter().map(|line| line.len() as u64).sum())
 }
 
-/// Parses a document of some 40 KiB into a tree and drops it.
+/// Parses a document of about 40 KiB into a tree and drops it.
 pub(crate) fn json(scale: u64) -> u64 {
     let text = document();
     let mut sum = 0;

@@ -1,4 +1,5 @@
-//! What it takes to be rid of words: one by one, or with their heap.
+//! Compares two ways to free the words of texts: dropping the words one by one,
+//! and resetting their heap.
 
 use core::hint::black_box;
 use core::mem;
@@ -10,21 +11,21 @@ use allocator_api2::vec::Vec as HeapVec;
 use mimalloc::{Heap, LocalHeap};
 use serde::Serialize;
 
-use super::walk::{self, Corpus};
+use super::files::{self, Corpus};
 use super::words::Counts;
 
-/// How often each way is measured; odd, for a median that was measured.
+/// The number of rounds. An odd number has a median that was measured.
 const ROUNDS: usize = 7;
 
-/// As much text as is enough to tell.
+/// The size of the texts, which is enough to see a difference.
 const MAX_BYTES: usize = 32 << 20;
 
-/// Both ways, for small amounts and for a large one.
+/// The comparison for small amounts of words and for a large one.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct ThrowAway {
+pub(crate) struct DropVsReset {
     pub(crate) rounds: usize,
     pub(crate) files: usize,
-    /// A heap's worth of blocks: all words of `files` files.
+    /// The number of blocks in a heap with all words of `files` files.
     pub(crate) blocks: usize,
     /// The words of each file on their own, summed up.
     pub(crate) file_by_file: Compared,
@@ -32,21 +33,22 @@ pub(crate) struct ThrowAway {
     pub(crate) all_at_once: Compared,
 }
 
-/// Medians over the rounds.
+/// The medians over all rounds.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Compared {
-    /// Dropping the maps with all their words and lines.
+    /// The time to drop the maps with their words and lines.
     pub(crate) drop_seconds: f64,
-    /// Forgetting the maps and resetting the heap.
+    /// The time to forget the maps and reset the heap.
     pub(crate) reset_seconds: f64,
-    /// How many times as long the first takes.
+    /// How many times as long dropping takes.
     pub(crate) ratio: f64,
-    /// With the parsing: a heap that was reset starts cold.
+    /// The same times with the parsing, because a heap that was reset starts
+    /// cold.
     pub(crate) parse_and_drop_seconds: f64,
     pub(crate) parse_and_reset_seconds: f64,
 }
 
-/// How long words took to come and to go.
+/// The times to parse words and to free them.
 #[derive(Clone, Copy, Default)]
 struct Times {
     parse: Duration,
@@ -61,11 +63,11 @@ impl Times {
 }
 
 /// Measures both ways on the same files.
-pub(crate) fn measure(corpus: &Corpus, scratch: &mut Heap) -> io::Result<ThrowAway> {
+pub(crate) fn measure(corpus: &Corpus, scratch: &mut Heap) -> io::Result<DropVsReset> {
     let texts = sample(corpus);
     let size = |text: &String| scratch.with_local(|local| Counts::of(text, local).size());
     let blocks = texts.iter().map(|text| size(text).blocks).sum();
-    Ok(ThrowAway {
+    Ok(DropVsReset {
         rounds: ROUNDS,
         files: texts.len(),
         blocks,
@@ -74,15 +76,15 @@ pub(crate) fn measure(corpus: &Corpus, scratch: &mut Heap) -> io::Result<ThrowAw
     })
 }
 
-/// The texts of the first files, so that reading them isn't measured.
+/// Returns the texts of the first files, so that no round reads a file.
 fn sample(corpus: &Corpus) -> Vec<String> {
     let mut texts = Vec::new();
     let mut bytes = 0;
     let mut buffer = Vec::new();
     for path in &corpus.files {
-        // What can't be read is known from indexing.
-        let read = walk::read_file(path, &mut buffer);
-        let Some(text) = read.ok().and_then(|()| walk::text(&buffer)) else {
+        // Indexing has reported files that can't be read.
+        let read = files::read_file(path, &mut buffer);
+        let Some(text) = read.ok().and_then(|()| files::text(&buffer)) else {
             continue;
         };
         bytes += text.len();
@@ -94,7 +96,7 @@ fn sample(corpus: &Corpus) -> Vec<String> {
     texts
 }
 
-/// Takes turns, as the machine may be faster at one time than at another.
+/// Measures both ways in turn, because the speed of a machine varies.
 fn compare(texts: &[String], at_once: usize, scratch: &mut Heap) -> io::Result<Compared> {
     let kept = Heap::new().map_err(io::Error::other)?;
     let (mut dropped, mut thrown) = ([Times::default(); ROUNDS], [Times::default(); ROUNDS]);
@@ -119,7 +121,7 @@ fn compare(texts: &[String], at_once: usize, scratch: &mut Heap) -> io::Result<C
     Ok(compared)
 }
 
-/// All words of all texts, and all of it in the heap.
+/// Parses all texts, and puts all results into the heap.
 fn parse<'heap>(
     texts: &[String],
     local: LocalHeap<'heap>,

@@ -1,4 +1,4 @@
-//! Which files there are, and what is in them.
+//! Finds files, and reads the text in them.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::report::{Problem, Skipped};
 
-/// Larger files are skipped: what is called a file below `/proc` and the like
-/// may never end.
+/// The largest size of a file. Below `/proc` and the like, a file may never
+/// end.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// The files to index, and what was left out.
@@ -16,27 +16,28 @@ pub(crate) struct Corpus {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) skipped: Skipped,
     pub(crate) problems: Vec<Problem>,
-    /// How many of `files`, from the start, were named by the user.
+    /// Which of `files` the user named; these come first.
     given: Vec<usize>,
 }
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Debug)]
-pub(crate) enum Text<'buffer> {
+pub(crate) enum Content<'buffer> {
     Words(&'buffer str),
-    /// Nothing to index; counted where it belongs.
+    /// The file holds no text. `Skipped` has counted it.
     Skipped,
 }
 
-/// This workspace, and the C source that it compiles if that is elsewhere.
+/// Returns this workspace, and the C source that the build compiled if the
+/// source is elsewhere.
 pub(crate) fn default_roots() -> Vec<PathBuf> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // As a package of its own, without a workspace, it is all there is.
+    // A package without its workspace indexes the package.
     let workspace = package
         .parent()
         .filter(|parent| parent.join("mimalloc-sys/vendor/upstream.toml").is_file());
     let mut roots = vec![workspace.unwrap_or(package).to_owned()];
-    // Set by the build script where the source was compiled with the crate.
+    // The build script sets the variable where it compiled the source.
     if let Some(source) = option_env!("MIMALLOC_SOURCE_DIR").map(Path::new) {
         if source.is_dir() && !roots.iter().any(|root| is_inside(source, root)) {
             roots.push(source.to_owned());
@@ -45,7 +46,7 @@ pub(crate) fn default_roots() -> Vec<PathBuf> {
     roots
 }
 
-/// Whether a path is below another, links resolved.
+/// Returns whether a path is below another, with links resolved.
 fn is_inside(path: &Path, root: &Path) -> bool {
     match (path.canonicalize(), root.canonicalize()) {
         (Ok(path), Ok(root)) => path.starts_with(root),
@@ -53,11 +54,11 @@ fn is_inside(path: &Path, root: &Path) -> bool {
     }
 }
 
-/// Finds all files at and below `roots`, in the same order each time.
+/// Finds all files at and below `roots`. The order is always the same.
 pub(crate) fn find(roots: &[PathBuf]) -> Corpus {
     let mut corpus = Corpus::default();
     for root in roots {
-        // Follows a link, as it was named; and tells of what can't be reached.
+        // A root may be a link. An error names a root that can't be reached.
         match fs::metadata(root) {
             Ok(found) if found.is_dir() => corpus.enter(root, true),
             Ok(_) => {
@@ -71,7 +72,7 @@ pub(crate) fn find(roots: &[PathBuf]) -> Corpus {
 }
 
 impl Corpus {
-    /// Adds what is in a directory. Deep trees cost no stack.
+    /// Adds the files of a directory. A deep tree takes no stack.
     fn enter(&mut self, root: &Path, is_given: bool) {
         let mut directories = vec![root.to_owned()];
         while let Some(directory) = directories.pop() {
@@ -92,40 +93,40 @@ impl Corpus {
                     }
                     Ok(found) if found.is_dir() => directories.push(path),
                     Ok(found) if found.is_file() => self.files.push(path),
-                    // Links would lead out of the tree or in circles; devices
-                    // and pipes hold no text.
+                    // Links lead out of the tree or in circles. Devices and
+                    // pipes hold no text.
                     Ok(_) => self.skipped.special += 1,
                     Err(error) => self.problem(&path, &error, false),
                 }
             }
-            // The last is taken first.
+            // The loop takes the last directory first.
             directories[first..].reverse();
         }
     }
 
-    /// Reads a file into `buffer`, and tells why when it can't be indexed.
+    /// Reads a file into `buffer`, or notes why the file can't be indexed.
     pub(crate) fn read<'buffer>(
         &mut self,
         id: usize,
         buffer: &'buffer mut Vec<u8>,
-    ) -> Text<'buffer> {
+    ) -> Content<'buffer> {
         let Some(path) = self.files.get(id) else {
-            return Text::Skipped;
+            return Content::Skipped;
         };
         if let Err(error) = read_file(path, buffer) {
             let path = path.clone();
             self.problem(&path, &error, self.given.contains(&id));
-            return Text::Skipped;
+            return Content::Skipped;
         }
         if buffer.len() as u64 > MAX_BYTES {
             self.skipped.too_large += 1;
-            return Text::Skipped;
+            return Content::Skipped;
         }
         match text(buffer) {
-            Some(text) => Text::Words(text),
+            Some(text) => Content::Words(text),
             None => {
                 self.skipped.not_text += 1;
-                Text::Skipped
+                Content::Skipped
             }
         }
     }
@@ -140,16 +141,16 @@ impl Corpus {
     }
 }
 
-/// Reads a file, or as much of it as shows that it is too large.
+/// Reads a file, but no more than shows that the file is too large.
 pub(crate) fn read_file(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     File::open(path)?.take(MAX_BYTES + 1).read_to_end(buffer)?;
     Ok(())
 }
 
-/// The bytes as text, unless they are something else.
+/// Returns the bytes as text, or `None` if they are something else.
 pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
-    // A NUL is valid UTF-8, and the mark of a binary file.
+    // A NUL is valid UTF-8, but marks a binary file.
     core::str::from_utf8(bytes)
         .ok()
         .filter(|text| !text.contains('\0'))

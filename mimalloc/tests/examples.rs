@@ -1,0 +1,97 @@
+//! Checks what the short examples print.
+//!
+//! The test has no harness, because the harness would print among the lines of
+//! an example. The program starts itself again for each example: an example
+//! prints to standard output, and its options apply to a whole process.
+
+use std::env;
+use std::process::Command;
+
+mod global {
+    include!("../examples/global.rs");
+
+    pub(super) fn run() {
+        main();
+    }
+}
+
+mod memory_limit {
+    include!("../examples/memory_limit.rs");
+
+    pub(super) fn run() {
+        main().unwrap();
+    }
+}
+
+mod request_heap {
+    include!("../examples/request_heap.rs");
+
+    pub(super) fn run() {
+        main().unwrap();
+    }
+}
+
+fn main() {
+    match env::args().nth(1).as_deref() {
+        Some("global") => global::run(),
+        Some("memory_limit") => memory_limit::run(),
+        Some("request_heap") => request_heap::run(),
+        _ => {
+            global_prints_counts_and_what_mimalloc_says();
+            request_heap_answers_every_request();
+            memory_limit_refuses_only_the_greedy_document();
+            println!("ok");
+        }
+    }
+}
+
+/// Returns the lines that an example prints, with a purge delay for mimalloc
+/// in the environment or without one.
+fn lines(example: &str, purge_delay: Option<&str>) -> Vec<String> {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg(example);
+    command.env_remove("MIMALLOC_PURGE_DELAY");
+    if let Some(delay) = purge_delay {
+        command.env("MIMALLOC_PURGE_DELAY", delay);
+    }
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{example}: {errors}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn global_prints_counts_and_what_mimalloc_says() {
+    let found = lines("global", None);
+    assert_eq!(found.len(), 8, "{found:?}");
+    assert_eq!(found[0], "    10 numbers of 1 digits");
+    assert_eq!(found[4], " 90000 numbers of 5 digits");
+    assert_eq!(found[5], format!("mimalloc {}", mimalloc::version()));
+    assert_eq!(found[6], "purge delay: 100 ms");
+    let committed = found[7].strip_prefix("committed: ").unwrap();
+    let committed = committed.strip_suffix(" KiB").unwrap();
+    // 100,000 strings of 24 bytes each and what they point to.
+    assert!(committed.parse::<usize>().unwrap() > 100_000 * 24 / 1024);
+
+    let found = lines("global", Some("7"));
+    assert_eq!(found[6], "purge delay: 7 ms");
+}
+
+fn request_heap_answers_every_request() {
+    let expected = [
+        "3 times \"the\", 4 others",
+        "3 times \"a\", 2 others",
+        "no words",
+    ];
+    assert_eq!(lines("request_heap", None), expected);
+}
+
+fn memory_limit_refuses_only_the_greedy_document() {
+    let expected = [
+        "abababcc",
+        "\"1 small, 2000000000 bomb\" failed: out of memory",
+        "okokokokok",
+        "\"2 x, many y\" failed: invalid digit found in string",
+    ];
+    assert_eq!(lines("memory_limit", None), expected);
+}
