@@ -7,6 +7,11 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=abi.c");
+    // For the tests that run cargo or a C compiler.
+    for name in ["HOST", "TARGET"] {
+        let triple = env::var(name).expect("cargo sets the triples");
+        println!("cargo::rustc-env=MIMALLOC_TESTS_{name}={triple}");
+    }
     let engine = env::var("DEP_MIMALLOC_SYS_ENGINE").expect("mimalloc-sys tells the engine");
     println!("cargo::rustc-check-cfg=cfg(mimalloc_assertions, mimalloc_profile)");
     if engine == "v3" && dep("PROFILE") != "0" {

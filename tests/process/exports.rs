@@ -3,15 +3,26 @@
 //! The test has a process of its own, because the test runs cargo and loads the
 //! library into the process. The library brings a second mimalloc.
 
+#![cfg(unix)]
+
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Builds `exports_cdylib.rs` as this test was built, and returns the library.
 fn build() -> PathBuf {
-    // …/<target dir>/<profile>/deps/<this program>
+    // With `--target` …/<target dir>/<triple>/<profile>/deps/<this program>,
+    // otherwise the same without the triple.
     let program = std::env::current_exe().unwrap();
     let profile = program.ancestors().nth(2).unwrap();
-    let target = profile.parent().unwrap();
+    let above = profile.parent().unwrap();
+    let triple = env!("MIMALLOC_TESTS_TARGET");
+    let is_cross = above.file_name() == Some(OsStr::new(triple));
+    let target_dir = if is_cross {
+        above.parent().unwrap()
+    } else {
+        above
+    };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args([
@@ -21,8 +32,11 @@ fn build() -> PathBuf {
             "exports_cdylib",
             "--target-dir",
         ])
-        .arg(target)
+        .arg(target_dir)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if is_cross {
+        cargo.args(["--target", triple]);
+    }
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
@@ -39,27 +53,32 @@ fn build() -> PathBuf {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_cdylib_keeps_mimalloc_to_itself() {
+    if cfg!(target_feature = "crt-static") {
+        skip("a static program can't load a library");
+        return;
+    }
     let library = build();
     symbols(&library);
     load(&library);
 }
 
-#[cfg(unix)]
-fn symbols(library: &Path) {
+/// Writes to the stream itself, because the harness hides what a macro prints.
+fn skip(reason: &str) {
     use std::io::Write;
 
+    let text = format!("\nSKIPPED: {reason}\n");
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+}
+
+fn symbols(library: &Path) {
     let nm = if cfg!(target_vendor = "apple") {
         vec!["-gU"]
     } else {
         vec!["-D", "--defined-only"]
     };
     let Ok(output) = Command::new("nm").args(nm).arg(library).output() else {
-        // Writes to the stream itself, because the harness hides what a macro
-        // prints.
-        let text = b"\nSKIPPED: no `nm`, so the exports were not looked at\n";
-        std::io::stderr().write_all(text).unwrap();
+        skip("no `nm`, so the exports were not looked at");
         return;
     };
     assert!(output.status.success());
@@ -80,7 +99,6 @@ fn symbols(library: &Path) {
 }
 
 /// Loads the second copy of mimalloc. Each copy has heaps of its own.
-#[cfg(unix)]
 fn load(library: &Path) {
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
