@@ -1,9 +1,9 @@
-// Makes mimalloc the global allocator, sets an option and reads statistics.
-//
-// ```text
-// cargo run --example global
-// MIMALLOC_PURGE_DELAY=0 cargo run --example global
-// ```
+//! Makes mimalloc the global allocator, sets an option and reads statistics.
+//!
+//! ```text
+//! cargo run --example global
+//! MIMALLOC_PURGE_DELAY=0 cargo run --example global
+//! ```
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ static GLOBAL: MiMalloc = MiMalloc;
 // system. The environment variable `MIMALLOC_PURGE_DELAY` overrides the option.
 mimalloc::startup_options! { purge_delay = 100 }
 
-fn main() {
+pub(crate) fn main() {
     let mut lengths = BTreeMap::<usize, Vec<String>>::new();
     for number in 0..100_000_u32 {
         let digits = number.to_string();

@@ -1,8 +1,8 @@
-// Limits the memory of a parser: a greedy document fails, and fails alone.
-//
-// ```text
-// cargo run --example memory_limit
-// ```
+//! Limits the memory of a parser: a greedy document fails, and fails alone.
+//!
+//! ```text
+//! cargo run --example memory_limit
+//! ```
 
 use std::error::Error;
 
@@ -17,7 +17,7 @@ const DOCUMENTS: [&str; 4] = [
     "2 x, many y",
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // Only heaps of this arena allocate in the arena, and these heaps allocate
     // nowhere else. The arena's size is a hard limit for them.
     let arena = Arena::options().exclusive(true).reserve(64 << 20)?;

@@ -1,8 +1,8 @@
-// Handles each request in a heap of its own, and frees the heap in one call.
-//
-// ```text
-// cargo run --example request_heap
-// ```
+//! Handles each request in a heap of its own, and frees the heap in one call.
+//!
+//! ```text
+//! cargo run --example request_heap
+//! ```
 
 use allocator_api2::vec::Vec;
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -14,7 +14,7 @@ const REQUESTS: [&str; 3] = [
     "",
 ];
 
-fn main() -> Result<(), HeapError> {
+pub(crate) fn main() -> Result<(), HeapError> {
     for request in REQUESTS {
         // Makes a heap, lends the heap to the closure, and then destroys the
         // heap with every block in it. A result that borrows from the heap

@@ -141,7 +141,7 @@ fn a_missing_path_is_an_error_but_not_the_end() {
 }
 
 #[test]
-fn a_file_by_name_and_nothing_at_all() {
+fn a_named_file_and_a_file_without_text_are_reported() {
     let directory = Directory::new("one");
     let (code, out, _) = run([directory.0.join("a.txt").into()]);
     assert_eq!(code, 0);

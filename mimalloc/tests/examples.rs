@@ -4,38 +4,22 @@
 //! an example. The program starts itself again for each example: an example
 //! prints to standard output, and its options apply to a whole process.
 
+// The `main` of each example is `pub(crate)` for this test.
+#[path = "../examples/global.rs"]
+mod global;
+#[path = "../examples/memory_limit.rs"]
+mod memory_limit;
+#[path = "../examples/request_heap.rs"]
+mod request_heap;
+
 use std::env;
 use std::process::Command;
 
-mod global {
-    include!("../examples/global.rs");
-
-    pub(super) fn run() {
-        main();
-    }
-}
-
-mod memory_limit {
-    include!("../examples/memory_limit.rs");
-
-    pub(super) fn run() {
-        main().unwrap();
-    }
-}
-
-mod request_heap {
-    include!("../examples/request_heap.rs");
-
-    pub(super) fn run() {
-        main().unwrap();
-    }
-}
-
 fn main() {
     match env::args().nth(1).as_deref() {
-        Some("global") => global::run(),
-        Some("memory_limit") => memory_limit::run(),
-        Some("request_heap") => request_heap::run(),
+        Some("global") => global::main(),
+        Some("memory_limit") => memory_limit::main().unwrap(),
+        Some("request_heap") => request_heap::main().unwrap(),
         _ => {
             global_prints_counts_and_what_mimalloc_says();
             request_heap_answers_every_request();

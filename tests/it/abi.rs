@@ -48,7 +48,7 @@ fn c_compiler_agrees_with_every_row() {
 /// Guards the generator of the rows. An item that the generator no longer
 /// recognises would drop out silently.
 #[test]
-fn nothing_dropped_out() {
+fn no_row_dropped_out() {
     let count = |what: &str| {
         ROWS.iter()
             .filter(|(name, _)| name.starts_with(what))

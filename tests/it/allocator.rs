@@ -23,35 +23,35 @@ fn hold(subject: &impl Subject) {
 }
 
 #[test]
-fn global_allocator() {
+fn the_global_allocator_holds() {
     hold(&Whole(MiMalloc));
 }
 
 #[test]
-fn default_heap_as_api2_02() {
+fn the_default_heap_holds_as_api2_02() {
     hold(&Api02(MiMalloc));
 }
 
 #[test]
-fn default_heap_as_api2_04() {
+fn the_default_heap_holds_as_api2_04() {
     hold(&Api04(MiMalloc));
 }
 
 #[test]
-fn borrowed_heap() {
+fn a_borrowed_heap_holds() {
     let heap = Heap::new().unwrap();
     hold(&Api02(&heap));
     hold(&Api04(&heap));
 }
 
 #[test]
-fn owned_heap() {
+fn an_owned_heap_holds() {
     hold(&Api02(Heap::new().unwrap()));
     hold(&Api04(Heap::new().unwrap()));
 }
 
 #[test]
-fn shared_heap() {
+fn a_shared_heap_holds() {
     let heap = SharedHeap::new().unwrap();
     hold(&Api02(heap.clone()));
     hold(&Api04(heap.clone()));
@@ -59,7 +59,7 @@ fn shared_heap() {
 }
 
 #[test]
-fn local() {
+fn a_local_heap_holds() {
     let heap = Heap::new().unwrap();
     heap.with_local(|local| hold(&Api02(local)));
     heap.with_local(|local| hold(&Api04(local)));
@@ -68,7 +68,7 @@ fn local() {
 /// Checks that a heap which ends in the middle of a sequence takes no block of
 /// others with it.
 #[test]
-fn abandoned_sequences() {
+fn a_heap_that_ends_takes_no_block_of_others() {
     for seed in seeds() {
         let heap = Heap::new().unwrap();
         let limits = Limits {
@@ -135,7 +135,7 @@ fn hand_over(subject: &(impl Subject + Sync)) {
 }
 
 #[test]
-fn default_heap_across_threads() {
+fn the_default_heap_holds_across_threads() {
     hand_over(&Whole(MiMalloc));
 }
 

@@ -6,7 +6,7 @@ use mimalloc::{Heap, MiMalloc, SharedHeap};
 use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 #[test]
-fn hashbrown_sets_and_tables() {
+fn hashbrown_sets_and_tables_live_in_heaps() {
     let heap = Heap::new().unwrap();
     let hasher = DefaultHashBuilder::default();
     let mut set = HashSet::with_hasher_in(hasher.clone(), &heap);
@@ -29,7 +29,7 @@ fn hashbrown_sets_and_tables() {
 /// Lets smallvec 2 spill into our heaps.
 #[cfg(feature = "ecosystem")]
 #[test]
-fn smallvec() {
+fn smallvec_spills_into_heaps() {
     use smallvec::SmallVec;
 
     let heap = Heap::new().unwrap();
@@ -47,7 +47,7 @@ fn smallvec() {
 /// Takes the chunks of a bump arena from our heaps.
 #[cfg(feature = "ecosystem")]
 #[test]
-fn blink_alloc() {
+fn blink_alloc_takes_its_chunks_from_heaps() {
     use blink_alloc::{Blink, BlinkAlloc};
 
     let heap = Heap::new().unwrap();

@@ -142,7 +142,7 @@ fn bins_grow() {
 /// crate's lock keeps the two apart.
 #[test]
 #[cfg(mimalloc_v3)]
-fn statistics_while_heaps_come_and_go() {
+fn statistics_are_read_while_heaps_come_and_go() {
     use std::sync::{Arc, mpsc};
     use std::thread;
 
