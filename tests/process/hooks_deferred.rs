@@ -95,7 +95,7 @@ fn the_hook_is_called_now_and_then() {
 /// v2 calls at the end of threads, and each call that allocates loses memory.
 /// This crate leaves those calls out.
 fn threads_leave_nothing_behind() {
-    let commit = || mimalloc::process_info().current_commit;
+    let commit = || mimalloc::stats::process_info().current_commit;
     let come_and_go = |threads| {
         for _ in 0..threads {
             let thread = thread::spawn(|| core::hint::black_box(vec![1_u8; 1_000]).len());

@@ -19,7 +19,7 @@ fn hook(text: &[u8]) {
 
 fn main() {
     // To standard error, and into what mimalloc remembers of the first messages.
-    mimalloc::print_stats();
+    mimalloc::stats::print();
     thread::scope(|scope| {
         scope.spawn(|| {
             while BYTES.load(Ordering::SeqCst) == 0 {

@@ -3,7 +3,9 @@
 
 use std::ffi::c_long;
 
-use mimalloc::{KiB, OptionErrorKind, Unit};
+use mimalloc::option::{OptionErrorKind, Unit};
+
+const KIB: usize = 1 << 10;
 
 #[test]
 fn every_option_keeps_what_it_is_given() {
@@ -60,7 +62,7 @@ fn sizes() {
     for option in settable().filter(|option| option.unit().is_size()) {
         let before = option.get();
         let unit = if option.unit() == Unit::Kibibytes {
-            KiB
+            KIB
         } else {
             1
         };
@@ -69,10 +71,10 @@ fn sizes() {
             assert_eq!(option.get_size(), bytes.next_multiple_of(unit), "{option}");
             assert_eq!(option.get(), bytes.div_ceil(unit) as i64, "{option}");
         }
-        // The largest size fits in KiB; in bytes it does not.
+        // The largest size fits in KIB; in bytes it does not.
         assert_eq!(
             option.set_size(usize::MAX).is_ok(),
-            unit == KiB && cfg!(not(windows))
+            unit == KIB && cfg!(not(windows))
         );
         option.set(before).unwrap();
     }

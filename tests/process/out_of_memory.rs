@@ -99,7 +99,7 @@ mod linux {
     /// A heap with all its memory before the limit comes.
     #[cfg(mimalloc_v3)]
     fn reserved() -> SharedHeap {
-        let arena = mimalloc::ArenaOptions::new()
+        let arena = mimalloc::arena::ArenaOptions::new()
             .exclusive(true)
             .reserve(64 * MIB)
             .unwrap();
@@ -128,7 +128,7 @@ mod linux {
         assert!(heap.strdup(c"text").is_ok() || heap.alloc([0_u8; 5]).is_err());
         assert!(Arena::reserve(GIB).is_err());
         #[cfg(not(mimalloc_other_version))]
-        assert!(mimalloc::Stats::get().is_ok());
+        assert!(mimalloc::stats::Stats::get().is_ok());
     }
 
     /// A thread that has no part of any heap yet, and that mimalloc has no memory

@@ -2,7 +2,8 @@
 
 use core::ptr::NonNull;
 
-use mimalloc::{Arena, RegionAttributes, Heap, HeapCString, MiMalloc, hooks};
+use mimalloc::arena::RegionAttributes;
+use mimalloc::{Arena, Heap, HeapCString, MiMalloc, hooks};
 
 fn main() {
     let heap = Heap::new().unwrap();
