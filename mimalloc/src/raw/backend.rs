@@ -141,6 +141,7 @@ impl HeapBackend {
 
     /// The C heap.
     #[inline(always)]
+    #[allow(dead_code, reason = "engine v2 has no theap to look up")]
     pub(crate) const fn as_raw(self) -> *mut sys::mi_heap_t {
         self.heap
     }
@@ -213,8 +214,6 @@ macro_rules! entries {
     )*};
 }
 
-#[cfg(not(mimalloc_has_heap_zalloc_small))]
-use sys::mi_heap_zalloc as heap_zalloc_small;
 // SAFETY: `HeapBackend::new` makes the caller promise a usable heap; upstream
 // documents size and alignment as required above.
 unsafe impl RawAlloc for HeapBackend {

@@ -15,7 +15,7 @@
 //! | [`set_guarded_sample_rate`], [`set_guarded_size_bound`] | of a theap on engine v3, of a heap on v2 |
 //! | [`malloc_small`], [`zalloc_small`] | engine v3 has entries that take words |
 //! | [`destroying`], [`walking`] | engine v3 needs a lock |
-//! | [`Collecting`], [`collecting`], [`is_collect_on_purpose`] | engine v2 forces deferred frees when a thread ends |
+//! | [`collecting`], [`is_collect_on_purpose`] | engine v2 forces deferred frees when a thread ends |
 //! | [`merge_stats`] | engine v2 does not merge by itself |
 //! | [`NO_ARENA`], [`is_arena`], [`ARENA_ENTRIES`], [`ARENA_ENTRY_SIZE`], [`region_needed`] | kinds of ids, and the table of arenas |
 

@@ -14,7 +14,7 @@ use mimalloc_sys as sys;
 use crate::error::HeapError;
 use crate::raw::backend::HeapBackend;
 
-pub(crate) use self::deferred::{Collecting, collecting, is_collect_on_purpose};
+pub(crate) use self::deferred::{collecting, is_collect_on_purpose};
 #[cfg(all(mimalloc_guarded, mimalloc_has_heap_guarded))]
 pub(crate) use self::guarded::{set_guarded_sample_rate, set_guarded_size_bound};
 pub(crate) use crate::raw::backend::HeapBackend as LocalBackend;
