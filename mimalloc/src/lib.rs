@@ -1,5 +1,6 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(mimalloc_nightly_compiler, feature(allocator_api))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![cfg_attr(
     not(any(

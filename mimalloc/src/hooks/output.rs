@@ -48,7 +48,7 @@ static CHANGING: AtomicBool = AtomicBool::new(false);
 /// use mimalloc::hooks::{self, Output};
 ///
 /// hooks::set_output(Output::Capture);
-/// mimalloc::print_options();
+/// mimalloc::option::print();
 ///
 /// let mut text = Vec::new();
 /// hooks::take_output(|bytes| text.extend_from_slice(bytes));
