@@ -2,8 +2,7 @@
 
 use core::ptr::NonNull;
 
-use mimalloc::arena::RegionAttributes;
-use mimalloc::{Arena, Heap, HeapCString, MiMalloc, hooks};
+use mimalloc::{Arena, Heap, HeapCString, MiMalloc, arena::RegionAttributes, hooks};
 
 fn main() {
     let heap = Heap::new().unwrap();
