@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use mimalloc::{MiMalloc, Option, process_info, version};
+use mimalloc::stats::process_info;
+use mimalloc::{MiMalloc, Option, version};
 
 // Every `Box`, `String` and collection of the program is now in mimalloc.
 #[global_allocator]

@@ -11,9 +11,10 @@ use mimalloc_sys as sys;
 
 use crate::error::HeapError;
 use crate::heap::Heap;
+use crate::raw::{self, engine};
 
 pub use self::error::ArenaError;
-pub use self::options::{ArenaOptions, RegionAttributes};
+pub use self::options::{ArenaOptions, NodeOptions, RegionAttributes, SystemOptions};
 
 /// Memory that was reserved once and is never given back, for heaps to live in.
 ///
@@ -96,46 +97,6 @@ impl Arena {
         ArenaOptions::new()
     }
 
-    /// Reserves `pages` huge pages of 1 GiB at a NUMA node, any for `None`.
-    ///
-    /// Such pages must have been set aside in the system beforehand. When
-    /// `timeout` (to the millisecond; `None` is no limit) ends the search early
-    /// but some pages were found, the arena has those: see
-    /// [`capacity`](Self::capacity).
-    ///
-    /// Calls `mi_reserve_huge_os_pages_at_ex`.
-    ///
-    /// # Errors
-    ///
-    /// [`ArenaError::NoPages`] for none, [`ArenaError::NoHugePages`] and
-    /// [`ArenaError::TimedOut`] when none could be had,
-    /// [`ArenaError::TooLarge`] and [`ArenaError::TableFull`] as for
-    /// [`ArenaOptions::reserve`], and [`ArenaError::Pinned`] in builds that
-    /// can't use such pages.
-    #[doc(alias = "mi_reserve_huge_os_pages_at_ex")]
-    #[doc(alias = "mi_reserve_huge_os_pages_at")]
-    pub fn reserve_huge_at(
-        pages: usize,
-        node: Option<u16>,
-        timeout: Option<Duration>,
-        exclusive: bool,
-    ) -> Result<Self, ArenaError> {
-        let mut id = NONE;
-        options::huge(pages, timeout, |timeout| {
-            // SAFETY: `id` may be written; the rest may be anything.
-            unsafe {
-                sys::mi_reserve_huge_os_pages_at_ex(
-                    pages,
-                    options::node(node),
-                    timeout,
-                    exclusive,
-                    &raw mut id,
-                )
-            }
-        })?;
-        Self::from_id(id).ok_or(ArenaError::NoHugePages)
-    }
-
     /// Reserves `pages` huge pages of 1 GiB spread evenly over `nodes` NUMA
     /// nodes (0: as many as there are), for all heaps to use.
     ///
@@ -146,7 +107,7 @@ impl Arena {
     ///
     /// # Errors
     ///
-    /// As for [`reserve_huge_at`](Self::reserve_huge_at).
+    /// As for [`NodeOptions::reserve_huge`].
     #[doc(alias = "mi_reserve_huge_os_pages_interleave")]
     #[doc(alias = "mi_reserve_huge_os_pages")]
     pub fn reserve_huge_interleaved(
@@ -155,8 +116,7 @@ impl Arena {
         timeout: Option<Duration>,
     ) -> Result<(), ArenaError> {
         options::huge(pages, timeout, |timeout| {
-            // SAFETY: the arguments may be anything.
-            unsafe { sys::mi_reserve_huge_os_pages_interleave(pages, usize::from(nodes), timeout) }
+            raw::arena::reserve_huge_interleaved(pages, usize::from(nodes), timeout).then_some(())
         })
     }
 
@@ -188,20 +148,17 @@ impl Arena {
     /// Calls `mi_arena_area`.
     #[must_use]
     pub fn capacity(self) -> usize {
-        self.area().1
+        self.area().map_or(0, NonNull::len)
     }
 
-    /// The address range of the arena: its start and its size in bytes.
+    /// The address range of the arena, if mimalloc knows it.
     ///
     /// Calls `mi_arena_area`.
     #[must_use]
     #[doc(alias = "mi_arena_area")]
-    pub fn area(self) -> (NonNull<u8>, usize) {
-        let mut size = 0;
-        // SAFETY: arenas are never unloaded; `size` may be written.
-        let start = unsafe { sys::mi_arena_area(self.id, &raw mut size) };
-        let start = NonNull::new(start.cast::<u8>()).unwrap_or(NonNull::dangling());
-        (start, size)
+    pub fn area(self) -> Option<NonNull<[u8]>> {
+        // SAFETY: the id is that of an arena.
+        unsafe { raw::arena::area(self.id) }
     }
 
     /// Whether `value` lies in this arena.
@@ -212,16 +169,8 @@ impl Arena {
     #[doc(alias = "mi_arena_contains")]
     pub fn contains<T: ?Sized>(self, value: &T) -> bool {
         let ptr: *const c_void = core::ptr::from_ref(value).cast();
-        #[cfg(mimalloc_has_arena_contains)]
-        // SAFETY: arenas are never unloaded; the address is only compared.
-        unsafe {
-            sys::mi_arena_contains(self.id, ptr)
-        }
-        #[cfg(not(mimalloc_has_arena_contains))]
-        {
-            let (start, size) = self.area();
-            ptr.addr().wrapping_sub(start.as_ptr().addr()) < size
-        }
+        // SAFETY: the id is that of an arena.
+        unsafe { raw::arena::contains(self.id, ptr) }
     }
 
     /// The size in bytes below which there is no arena. Engine v3 only.
@@ -231,8 +180,7 @@ impl Arena {
     #[must_use]
     #[doc(alias = "mi_arena_min_size")]
     pub fn min_size() -> usize {
-        // SAFETY: may be called at any time.
-        unsafe { sys::mi_arena_min_size() }
+        raw::arena::min_size()
     }
 
     /// The alignment in bytes of an arena's start: 256 MiB, in builds with
@@ -246,8 +194,7 @@ impl Arena {
     #[must_use]
     #[doc(alias = "mi_arena_min_alignment")]
     pub fn min_alignment() -> usize {
-        // SAFETY: may be called at any time.
-        unsafe { sys::mi_arena_min_alignment() }
+        raw::arena::min_alignment()
     }
 
     /// The largest block in bytes that fits in an arena at all; in an exclusive
@@ -259,8 +206,7 @@ impl Arena {
     #[must_use]
     #[doc(alias = "mi_arena_max_object_size")]
     pub fn max_object_size() -> usize {
-        // SAFETY: may be called at any time, options or not.
-        unsafe { sys::mi_arena_max_object_size() }
+        raw::arena::max_object_size()
     }
 
     /// Gives free memory in all arenas back to the system now, rather than
@@ -271,9 +217,7 @@ impl Arena {
     #[cfg(mimalloc_has_arenas_purge)]
     #[doc(alias = "mi_arenas_purge")]
     pub fn purge_all() {
-        // SAFETY: the same as what allocation does now and then on any thread;
-        // upstream lets one thread at a time purge.
-        unsafe { sys::mi_arenas_purge() };
+        raw::arena::purge_all();
     }
 
     /// The C id, for calls that this crate has no form for.
@@ -299,20 +243,9 @@ impl Arena {
 
     /// `None` for the C values that mean that there is no arena.
     fn from_id(id: sys::mi_arena_id_t) -> Option<Self> {
-        #[cfg(mimalloc_v3)]
-        let some = !id.is_null();
-        #[cfg(mimalloc_v2)]
-        let some = id > 0;
-        some.then_some(Self { id })
+        engine::is_arena(id).then_some(Self { id })
     }
 }
-
-/// The C id of no arena.
-#[cfg(mimalloc_v3)]
-const NONE: sys::mi_arena_id_t = core::ptr::null_mut();
-/// The C id of no arena.
-#[cfg(mimalloc_v2)]
-const NONE: sys::mi_arena_id_t = 0;
 
 /// An arena or none, one word wide.
 #[derive(Clone, Copy, Debug)]
@@ -326,7 +259,7 @@ unsafe impl Send for MaybeArena {}
 unsafe impl Sync for MaybeArena {}
 
 impl MaybeArena {
-    pub(crate) const NONE: Self = Self(NONE);
+    pub(crate) const NONE: Self = Self(engine::NO_ARENA);
 
     pub(crate) fn get(self) -> Option<Arena> {
         Arena::from_id(self.0)

@@ -1,14 +1,8 @@
 //! Guard pages behind sampled blocks of a heap.
 
-#[cfg(mimalloc_v3)]
-use core::alloc::Layout;
-
-use mimalloc_sys as sys;
-
 use crate::error::AllocError;
 use crate::heap::Heap;
-#[cfg(mimalloc_v3)]
-use crate::raw::{container, source, theap};
+use crate::raw::engine;
 
 /// # Guarded blocks
 ///
@@ -32,19 +26,8 @@ impl Heap {
     #[doc(alias = "mi_theap_guarded_set_sample_rate")]
     #[doc(alias = "mi_heap_guarded_set_sample_rate")]
     pub fn set_guarded_sample_rate(&self, rate: usize, seed: usize) -> Result<(), AllocError> {
-        #[cfg(mimalloc_v3)]
-        {
-            let theap = self.own_theap()?;
-            // SAFETY: this thread's part of a live heap.
-            unsafe { sys::mi_theap_guarded_set_sample_rate(theap, rate, seed) };
-        }
-        #[cfg(mimalloc_v2)]
-        {
-            self.need_thread()?;
-            // SAFETY: a live heap of this thread.
-            unsafe { sys::mi_heap_guarded_set_sample_rate(self.as_raw(), rate, seed) };
-        }
-        Ok(())
+        // SAFETY: the heap is live, on engine v2 this thread's or dead.
+        unsafe { engine::set_guarded_sample_rate(self.backend(), rate, seed) }
     }
 
     /// Guards only blocks of `min` to `max` bytes, on this thread.
@@ -58,47 +41,12 @@ impl Heap {
     #[doc(alias = "mi_theap_guarded_set_size_bound")]
     #[doc(alias = "mi_heap_guarded_set_size_bound")]
     pub fn set_guarded_sizes(&self, min: usize, max: usize) -> Result<(), AllocError> {
-        #[cfg(mimalloc_v3)]
-        {
-            let theap = self.own_theap()?;
-            // SAFETY: this thread's part of a live heap.
-            unsafe { sys::mi_theap_guarded_set_size_bound(theap, min, max) };
-        }
-        #[cfg(mimalloc_v2)]
-        {
-            self.need_thread()?;
-            // SAFETY: a live heap of this thread.
-            unsafe { sys::mi_heap_guarded_set_size_bound(self.as_raw(), min, max) };
-        }
-        Ok(())
-    }
-
-    /// A dead heap has no numbers to sample with.
-    #[cfg(mimalloc_v2)]
-    fn need_thread(&self) -> Result<(), AllocError> {
-        // SAFETY: the heap is live or dead.
-        let is_alive = unsafe { crate::raw::keep::is_alive(self.as_raw()) };
-        is_alive.then_some(()).ok_or(AllocError)
-    }
-
-    /// This thread's part of the heap, and not the empty one that upstream has
-    /// in its place when memory runs out and that all threads share.
-    #[cfg(mimalloc_v3)]
-    fn own_theap(&self) -> Result<*mut sys::mi_theap_t, AllocError> {
-        // SAFETY: the heap is live.
-        let theap = unsafe { theap::find(self.as_raw()) };
-        // SAFETY: found on this thread, for a heap that lives while `self` does.
-        let source = unsafe { backend::TheapBackend::new(theap) };
-        let layout = Layout::new::<usize>();
-        // SAFETY: as above.
-        let probe = unsafe { allocator::allocate::<_, false>(source, layout) };
-        // SAFETY: just allocated for this layout.
-        unsafe { allocator::deallocate(probe.ok_or(AllocError)?, layout) };
-        Ok(theap)
+        // SAFETY: the heap is live, on engine v2 this thread's or dead.
+        unsafe { engine::set_guarded_size_bound(self.backend(), min, max) }
     }
 }
 
-#[cfg(all(test, mimalloc_v3, mimalloc_has_heap_stats))]
+#[cfg(all(test, mimalloc_has_heap_stats))]
 mod tests {
     use super::*;
 

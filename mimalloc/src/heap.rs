@@ -6,8 +6,6 @@ mod default_guard;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-#[cfg(mimalloc_v3)]
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use mimalloc_sys as sys;
 
@@ -17,7 +15,7 @@ pub use default_guard::DefaultGuard;
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
 use crate::raw::theap_cache::HeapId;
-use crate::raw::{backend, keep, lock, theap};
+use crate::raw::{self, backend, engine};
 
 /// The most heaps that can be live at once on engine v3, the main heap not
 /// counted. Each `Profiler` has a heap, too. Engine v2 has no limit of its own.
@@ -25,27 +23,6 @@ use crate::raw::{backend, keep, lock, theap};
 /// mimalloc can have 64,512; a few are left for heaps that this crate doesn't
 /// make, such as that of the profiler that `MIMALLOC_PROFILE` starts.
 pub const MAX_HEAPS: usize = 64_500;
-
-/// Heaps of this crate that are live, those of profilers included. Upstream has
-/// a limit too, but in builds with debugging or hardening it aborts there.
-#[cfg(mimalloc_v3)]
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts a heap in, if there may be one more.
-#[cfg(mimalloc_v3)]
-pub(crate) fn count_in() -> Result<(), HeapError> {
-    if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
-        count_out();
-        return Err(HeapError::TooManyHeaps);
-    }
-    Ok(())
-}
-
-/// Takes a heap back out of the count.
-#[cfg(mimalloc_v3)]
-pub(crate) fn count_out() {
-    LIVE.fetch_sub(1, Ordering::Relaxed);
-}
 
 /// An owned mimalloc heap: an allocator whose blocks are all freed at once.
 ///
@@ -100,7 +77,7 @@ pub(crate) fn count_out() {
 ///
 /// `raw` is a live heap that this value owns, unless it is behind the reference
 /// that `Heap::main` returns. On engine v2 it belongs to the current thread, and
-/// is dead (`raw::keep`) once mimalloc's part of that has ended: all of C's
+/// is dead (`raw::engine`) once mimalloc's part of that has ended: all of C's
 /// functions for heaps take a dead heap for an empty one, but those that end it.
 #[repr(C)]
 #[doc(alias = "mi_heap_t")]
@@ -186,24 +163,14 @@ impl Heap {
     }
 
     pub(crate) fn create() -> Result<Self, HeapError> {
-        // SAFETY: may be called at any time, on any thread.
-        counted(MaybeArena::NONE, || unsafe { sys::mi_heap_new() })
+        counted(MaybeArena::NONE, raw::heap::new)
     }
 
     pub(crate) fn create_in(arena: Arena) -> Result<Self, HeapError> {
-        let id = arena.id();
-        #[cfg(mimalloc_has_heap_new_ex)]
-        let make = || {
-            // Heaps of `mi_heap_new_in_arena` can't be destroyed on 2.5.2.
-            // SAFETY: the id is that of an arena, which are never unloaded.
-            unsafe { sys::mi_heap_new_ex(0, true, id) }
-        };
-        #[cfg(not(mimalloc_has_heap_new_ex))]
-        let make = || {
-            // SAFETY: the id is that of an arena, which are never unloaded.
-            unsafe { sys::mi_heap_new_in_arena(id) }
-        };
-        counted(arena.into(), make)
+        counted(arena.into(), || {
+            // SAFETY: the id is that of an arena.
+            unsafe { raw::heap::new_in(arena.id()) }
+        })
     }
 
     /// The heap that plain allocation uses, shared by all threads.
@@ -216,6 +183,9 @@ impl Heap {
     #[must_use]
     #[doc(alias = "mi_heap_main")]
     pub fn main() -> &'static Self {
+        use core::mem::offset_of;
+        use core::sync::atomic::{AtomicPtr, Ordering};
+
         /// Laid out as a `Heap`.
         #[repr(C)]
         struct Main {
@@ -229,11 +199,16 @@ impl Heap {
             id: HeapId::MAIN,
         };
         if MAIN.raw.load(Ordering::Acquire).is_null() {
-            // SAFETY: may be called at any time, on any thread.
-            let main = unsafe { sys::mi_heap_main() };
+            let main = raw::heap::main();
             let null = core::ptr::null_mut();
             // Only ever written once, so that it can be read plainly below.
             let _ = (MAIN.raw).compare_exchange(null, main, Ordering::AcqRel, Ordering::Acquire);
+        }
+        const {
+            assert!(size_of::<Main>() == size_of::<Self>());
+            assert!(offset_of!(Main, raw) == offset_of!(Self, raw));
+            assert!(offset_of!(Main, arena) == offset_of!(Self, arena));
+            assert!(offset_of!(Main, id) == offset_of!(Self, id));
         }
         let main: *const Main = &raw const MAIN;
         // SAFETY: both have the same fields in C's order, and an `AtomicPtr` is
@@ -307,12 +282,8 @@ impl Heap {
     /// Frees no live block. Calls `mi_heap_collect`.
     #[doc(alias = "mi_heap_collect")]
     pub fn collect(&self, force: bool) {
-        if !theap::thread_is_initialized() {
-            return;
-        }
-        let _collecting = crate::hooks::collecting(force);
-        // SAFETY: the heap is live and, on engine v2, this thread's.
-        unsafe { sys::mi_heap_collect(self.as_raw(), force) };
+        // SAFETY: the heap is live and, on engine v2, this thread's or dead.
+        unsafe { raw::heap::collect(self.as_raw(), force) };
     }
 
     /// The statistics of this heap alone. Engine v3 only.
@@ -339,9 +310,9 @@ impl Heap {
     #[cfg(mimalloc_has_heap_stats)]
     #[doc(alias = "mi_heap_stats_get")]
     #[doc(alias = "mi_heap_stats_print_out")]
-    pub fn stats(&self) -> Result<crate::Stats, crate::StatsError> {
+    pub fn stats(&self) -> Result<crate::stats::Stats, crate::stats::StatsError> {
         // SAFETY: the heap is live while `self` is borrowed.
-        unsafe { crate::stats::heap_stats(self.as_raw()) }
+        unsafe { crate::stats::Stats::of_heap(self.as_raw()) }
     }
 
     /// Whether `value` lies in a block of this heap. A value of size zero, such
@@ -368,22 +339,9 @@ impl Heap {
     ///   during the call. Otherwise it may be anything.
     #[must_use]
     pub unsafe fn contains_ptr(&self, ptr: *const u8) -> bool {
-        #[cfg(mimalloc_v3)]
-        // SAFETY: the heap is live; the caller keeps a block of mimalloc alive,
-        // and of other addresses only the page map is asked.
-        unsafe {
-            sys::mi_heap_contains(self.as_raw(), ptr.cast())
-        }
-        #[cfg(mimalloc_v2)]
-        {
-            // Upstream only looks for whole words' addresses. Pages begin at one,
-            // and their blocks have whole words, so that the word of an address
-            // is in a page exactly if the address is.
-            let ptr = ptr.map_addr(|addr| addr & !(size_of::<usize>() - 1));
-            // SAFETY: the heap is live and this thread's; only its own pages are
-            // looked at, never the pointer's target.
-            unsafe { sys::mi_heap_check_owned(self.as_raw(), ptr.cast()) }
-        }
+        // SAFETY: the heap is live (on engine v2 this thread's, or dead), and the
+        // caller keeps a block of mimalloc alive.
+        unsafe { engine::contains(self.as_raw(), ptr) }
     }
 
     /// Prefers memory of one NUMA node for what the heap allocates from now on;
@@ -395,7 +353,7 @@ impl Heap {
     pub fn set_numa_affinity(&mut self, node: Option<u16>) {
         let node = node.map_or(-1, i32::from);
         // SAFETY: the heap is live; `&mut` keeps others from reading the field.
-        unsafe { sys::mi_heap_set_numa_affinity(self.as_raw(), node) };
+        unsafe { raw::heap::set_numa_affinity(self.as_raw(), node) };
     }
 
     /// In builds with debugging, leaves the first `bytes` of each block alone
@@ -406,7 +364,7 @@ impl Heap {
     #[doc(alias = "mi_heap_set_debug_fill_preserve")]
     pub fn set_debug_fill_preserve(&mut self, bytes: usize) {
         // SAFETY: the heap is live; `&mut` keeps others from reading the field.
-        unsafe { sys::mi_heap_set_debug_fill_preserve(self.as_raw(), bytes) };
+        unsafe { raw::heap::set_debug_fill_preserve(self.as_raw(), bytes) };
     }
 
     /// The C heap, for calls that this crate has no form for.
@@ -425,11 +383,10 @@ impl Heap {
     /// On engine v2 mimalloc deletes it when the thread ends.
     #[must_use]
     pub fn into_raw(self) -> *mut sys::mi_heap_t {
-        #[cfg(mimalloc_v3)]
-        count_out();
+        engine::count_out();
         let raw = ManuallyDrop::new(self).raw.as_ptr();
         // SAFETY: owned until now.
-        unsafe { keep::give_up(raw) };
+        unsafe { engine::give_up(raw) };
         raw
     }
 
@@ -449,10 +406,9 @@ impl Heap {
     ///   unless `Option::MaxSegmentReclaim` is 0.
     #[must_use]
     pub unsafe fn from_raw(raw: NonNull<sys::mi_heap_t>) -> Self {
-        #[cfg(mimalloc_v3)]
-        LIVE.fetch_add(1, Ordering::Relaxed);
+        engine::count_in_adopted();
         // SAFETY: live, as the caller promises; `Drop` and `into_raw` undo it.
-        unsafe { keep::keep(raw.as_ptr()) };
+        unsafe { engine::keep(raw.as_ptr()) };
         // INVARIANT: live and owned, as the caller promises.
         Self {
             raw,
@@ -479,12 +435,11 @@ impl Heap {
     #[doc(alias = "mi_heap_delete")]
     pub unsafe fn delete_keeping_blocks(self) {
         let raw = ManuallyDrop::new(self).raw.as_ptr();
-        let _guard = lock::destroying();
+        let _guard = engine::destroying();
         // SAFETY: the heap was owned and is used no more; the caller keeps
         // foreign frees away, the guard walks over all heaps.
-        unsafe { keep::end(raw, sys::mi_heap_delete) };
-        #[cfg(mimalloc_v3)]
-        count_out();
+        unsafe { engine::delete(raw) };
+        engine::count_out();
     }
 
     /// Makes this heap the one that plain allocation of the current thread
@@ -510,21 +465,9 @@ impl Heap {
     #[doc(alias = "mi_heap_set_default")]
     #[must_use = "the heap is the default only until the guard is dropped"]
     pub unsafe fn set_default(&self) -> DefaultGuard<'_> {
-        #[cfg(mimalloc_v3)]
-        let before = {
-            // SAFETY: the heap is live.
-            let theap = unsafe { theap::find(self.as_raw()) };
-            // SAFETY: this thread's theap; the caller keeps the heap alive.
-            unsafe { sys::mi_theap_set_default(theap) }
-        };
-        #[cfg(mimalloc_v2)]
-        // SAFETY: the heap is live or dead.
-        let before = if unsafe { keep::is_alive(self.as_raw()) } {
-            // SAFETY: the heap is live and this thread's.
-            unsafe { sys::mi_heap_set_default(self.as_raw()) }
-        } else {
-            core::ptr::null_mut()
-        };
+        // SAFETY: the heap is live (on engine v2 this thread's, or dead), and the
+        // guard borrows it.
+        let before = unsafe { engine::set_default(self.as_raw()) };
         DefaultGuard { before, heap: self }
     }
 }
@@ -534,54 +477,28 @@ fn counted(
     arena: MaybeArena,
     make: impl FnOnce() -> *mut sys::mi_heap_t,
 ) -> Result<Heap, HeapError> {
-    #[cfg(mimalloc_v2)]
-    crate::option::keep_segments_apart();
-    #[cfg(mimalloc_v3)]
-    count_in()?;
-    // Part of a heap comes from the main heap.
-    let made = if theap::thread_is_initialized() {
-        make()
-    } else {
-        core::ptr::null_mut()
+    engine::prepare_heaps();
+    engine::count_in()?;
+    let Some(raw) = NonNull::new(make()) else {
+        engine::count_out();
+        return Err(HeapError::OutOfMemory);
     };
-    match NonNull::new(made) {
-        Some(raw) => {
-            // SAFETY: just made; `Drop` and `into_raw` undo it.
-            unsafe { keep::keep(raw.as_ptr()) };
-            // INVARIANT: just made, and nobody else knows it.
-            Ok(Heap {
-                raw,
-                arena,
-                id: HeapId::next(),
-            })
-        }
-        None => {
-            #[cfg(mimalloc_v3)]
-            count_out();
-            Err(HeapError::OutOfMemory)
-        }
-    }
+    // INVARIANT: just made, and nobody else knows it.
+    Ok(Heap {
+        raw,
+        arena,
+        id: HeapId::next(),
+    })
 }
 
 impl Drop for Heap {
     fn drop(&mut self) {
-        let _guard = lock::destroying();
-        #[cfg(any(mimalloc_v3, mimalloc_has_heap_new_ex))]
+        let _guard = engine::destroying();
         // SAFETY: the heap is owned; nothing borrows it any more, so no thread
         // is inside, and no block of it is used again. The guard keeps walks
         // over all heaps away.
-        unsafe {
-            keep::end(self.as_raw(), sys::mi_heap_destroy);
-        }
-        // In versions this old nothing keeps live blocks of ended threads out of
-        // a heap (see `option::keep_segments_apart`): they must stay.
-        #[cfg(not(any(mimalloc_v3, mimalloc_has_heap_new_ex)))]
-        // SAFETY: as above; it is this thread's.
-        unsafe {
-            keep::end(self.as_raw(), sys::mi_heap_delete);
-        }
-        #[cfg(mimalloc_v3)]
-        count_out();
+        unsafe { engine::destroy(self.as_raw()) };
+        engine::count_out();
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(mimalloc_nightly_compiler, feature(allocator_api))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![cfg_attr(
     not(any(
@@ -17,7 +18,7 @@ extern crate std;
 mod raw;
 
 mod allocator;
-mod arena;
+pub mod arena;
 mod error;
 mod global;
 #[cfg(all(mimalloc_guarded, any(mimalloc_v3, mimalloc_has_heap_guarded)))]
@@ -25,45 +26,32 @@ mod guarded;
 mod heap;
 pub mod hooks;
 mod local_heap;
-mod option;
-mod process;
+pub mod option;
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 mod profiler;
 mod shared_heap;
 mod startup;
-#[cfg(mimalloc_has_stats)]
-mod stats;
+pub mod stats;
 mod string;
 mod value;
+mod version;
 mod visit;
 
 pub use mimalloc_sys as ffi;
 
-pub use crate::arena::{Arena, ArenaError, ArenaOptions, RegionAttributes};
+pub use crate::arena::{Arena, ArenaError};
 pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
 #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 pub use crate::heap::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
 pub use crate::local_heap::LocalHeap;
-#[cfg(mimalloc_has_options_print)]
-pub use crate::option::print_options;
-pub use crate::option::{Option, OptionError, OptionErrorKind, ReadWhen, Unit};
-pub use crate::process::any_heap_contains;
-#[cfg(mimalloc_has_process_info_print)]
-pub use crate::process::print_process_info;
-#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
-pub use crate::process::set_thread_in_threadpool;
-pub use crate::process::{
-    ProcessInfo, Version, is_redirected, print_stats, process_info, reset_stats, version,
-};
+pub use crate::option::{Option, OptionError};
 #[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared_heap::SharedHeap;
-pub use crate::startup::{GiB, KiB, MiB};
-#[cfg(mimalloc_has_stats)]
-pub use crate::stats::{Bin, ChunkKind, StatCount, Stats, StatsError, write_stats_json};
 pub use crate::string::HeapCString;
+pub use crate::version::{Version, is_redirected, version};
 pub use crate::visit::{Areas, Blocks, HeapArea, HeapBlock, HeapUsage};
 
 pub mod docs {
@@ -87,15 +75,13 @@ struct Readme;
 #[doc(hidden)]
 pub mod __startup {
     //! What `startup_options!` expands to.
-    pub use crate::startup::{Setting, apply};
+    pub use crate::startup::{GiB, KiB, MiB, Setting, apply};
 }
 
 /// Gives unused memory of the current thread back.
 #[doc(alias = "mi_collect")]
 pub fn collect(force: bool) {
-    let _collecting = hooks::collecting(force);
-    // SAFETY: may be called at any time, on any thread.
-    unsafe { mimalloc_sys::mi_collect(force) }
+    raw::process::collect(force);
 }
 
 /// As [`collect(true)`](collect), and leaves the current thread at most about
@@ -104,9 +90,7 @@ pub fn collect(force: bool) {
 #[cfg(mimalloc_has_collect_reduce)]
 #[doc(alias = "mi_collect_reduce")]
 pub fn collect_reduce(target: usize) {
-    let _collecting = hooks::collecting(true);
-    // SAFETY: may be called at any time, on any thread.
-    unsafe { mimalloc_sys::mi_collect_reduce(target) }
+    raw::process::collect_reduce(target);
 }
 
 /// The size of the block that mimalloc would give for `size` bytes: a hint for
@@ -124,8 +108,27 @@ pub fn collect_reduce(target: usize) {
 #[doc(alias = "mi_good_size")]
 #[doc(alias = "mi_malloc_good_size")]
 pub fn good_size(size: usize) -> usize {
-    // SAFETY: arithmetic only.
-    let good = unsafe { mimalloc_sys::mi_good_size(size) };
     // Old versions overflow close to the largest sizes.
-    good.max(size)
+    raw::process::good_size(size).max(size)
+}
+
+/// Tells mimalloc that the calling thread belongs to a thread pool: it then
+/// takes over fewer pages of other threads. There is no way back. On v2 this
+/// does nothing, nor does it where mimalloc has no memory for its records of
+/// the thread. Not with a system library of v3, which crashes on a thread that
+/// mimalloc is done with.
+#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
+#[doc(alias = "mi_thread_set_in_threadpool")]
+pub fn set_thread_in_threadpool() {
+    raw::thread::set_in_threadpool();
+}
+
+/// Whether `value` lies in a block of any heap of mimalloc.
+///
+/// Calls `mi_any_heap_contains`; on engine v2 `mi_is_in_heap_region`.
+#[must_use]
+#[doc(alias = "mi_any_heap_contains")]
+#[doc(alias = "mi_is_in_heap_region")]
+pub fn any_heap_contains<T: ?Sized>(value: &T) -> bool {
+    raw::engine::any_heap_contains(core::ptr::from_ref(value).cast())
 }

@@ -4,10 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::heap::Heap;
-#[cfg(mimalloc_v2)]
-use crate::raw::backend::HeapBackend as RawAlloc;
-#[cfg(mimalloc_v3)]
-use crate::raw::backend::TheapBackend as RawAlloc;
+use crate::raw::engine::{self, LocalBackend};
 
 /// The fastest way to allocate in a heap: its part for the current thread,
 /// looked up once.
@@ -46,7 +43,7 @@ use crate::raw::backend::TheapBackend as RawAlloc;
 #[doc(alias = "mi_heap_theap")]
 #[doc(alias = "mi_theap_malloc")]
 pub struct LocalHeap<'a> {
-    backend: RawAlloc,
+    backend: LocalBackend,
     /// Invariant, so that the closure's own lifetime is the only one that fits.
     closure: PhantomData<fn(&'a ()) -> &'a ()>,
     /// Neither `Send` nor `Sync`: the thread part is the thread's alone.
@@ -55,7 +52,7 @@ pub struct LocalHeap<'a> {
 
 impl LocalHeap<'_> {
     #[inline(always)]
-    pub(crate) fn backend(&self) -> RawAlloc {
+    pub(crate) fn backend(&self) -> LocalBackend {
         self.backend
     }
 }
@@ -78,17 +75,9 @@ impl Heap {
     /// Calls `mi_heap_theap` on engine v3, nothing on v2.
     #[inline]
     pub fn with_local<R>(&self, f: impl for<'a> FnOnce(LocalHeap<'a>) -> R) -> R {
-        #[cfg(mimalloc_v3)]
-        let backend = {
-            // SAFETY: the heap is live while `self` is borrowed.
-            let theap = unsafe { crate::raw::theap::find(self.as_raw()) };
-            // SAFETY: this thread's own theap, used within the closure only,
-            // where the borrow keeps the heap from being destroyed. Deleting a
-            // theap early takes unsafe code.
-            unsafe { RawAlloc::new(theap) }
-        };
-        #[cfg(mimalloc_v2)]
-        let backend = self.backend();
+        // SAFETY: used within the closure only, on this thread, where the borrow
+        // keeps the heap from being destroyed.
+        let backend = unsafe { engine::local_backend(self.backend()) };
         f(LocalHeap {
             backend,
             closure: PhantomData,

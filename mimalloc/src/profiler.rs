@@ -3,15 +3,13 @@
 use core::ffi::CStr;
 use core::fmt;
 use core::num::NonZeroUsize;
-use core::ptr::NonNull;
 use core::time::Duration;
 
-use mimalloc_sys as sys;
+use crate::heap::Heap;
+use crate::raw::engine;
+use crate::raw::profiler::{self, RawProfiler};
+use pprof_mappings::Files;
 
-use crate::heap::{self, Heap};
-use crate::raw::lock;
-
-#[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
 mod pprof_mappings;
 
 /// mimalloc's own heap profiler: takes the call stack of about one allocation
@@ -57,18 +55,9 @@ mod pprof_mappings;
 #[derive(Clone, Copy, Debug)]
 #[doc(alias = "mi_profiler_t")]
 pub struct Profiler {
-    /// A pprof profiler, never deleted.
-    raw: NonNull<sys::mi_profiler_t>,
-    #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
-    files: Option<&'static pprof_mappings::Files>,
+    raw: RawProfiler,
+    files: Option<&'static Files>,
 }
-
-// SAFETY: upstream calls all of a profiler's functions on any thread; it is
-// never deleted.
-unsafe impl Send for Profiler {}
-
-// SAFETY: as above.
-unsafe impl Sync for Profiler {}
 
 /// What a profiler is to be like. Made by [`Profiler::options`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,33 +176,21 @@ impl ProfilerOptions {
         let mut name = [0; Self::MAX_BASE_LEN + 8];
         name[..base.len()].copy_from_slice(base);
         name[base.len()..base.len() + extension.len()].copy_from_slice(extension);
-        heap::count_in().map_err(|_| ProfilerError::TooManyHeaps)?;
-        // SAFETY: a C string, as the rest of the array is zero; C copies it.
-        let raw = unsafe {
-            sys::mi_pprof_profiler_new(
-                self.rate,
-                name.as_ptr().cast(),
-                self.every_allocated,
-                self.every_in_use,
-                self.every_seconds,
-            )
-        };
-        // INVARIANT: just made, and nothing of this crate deletes profilers.
-        let Some(raw) = NonNull::new(raw) else {
-            heap::count_out();
+        // Ends at the first of the zero bytes that are left.
+        let name = CStr::from_bytes_until_nul(&name).map_err(|_| ProfilerError::InvalidBase)?;
+        engine::count_in().map_err(|_| ProfilerError::TooManyHeaps)?;
+        let Some(raw) = RawProfiler::new(
+            self.rate,
+            name,
+            self.every_allocated,
+            self.every_in_use,
+            self.every_seconds,
+        ) else {
+            engine::count_out();
             return Err(ProfilerError::OutOfMemory);
         };
-        #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
-        let files = (!self.text).then(|| {
-            let base = std::os::unix::ffi::OsStrExt::from_bytes(base);
-            let base = std::ffi::OsStr::to_os_string(base);
-            &*std::boxed::Box::leak(std::boxed::Box::new(pprof_mappings::Files::new(base)))
-        });
-        Ok(Profiler {
-            raw,
-            #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
-            files,
-        })
+        let files = if self.text { None } else { Files::leaked(base) };
+        Ok(Profiler { raw, files })
     }
 }
 
@@ -243,10 +220,7 @@ impl Profiler {
     #[doc(alias = "mi_profile")]
     #[doc(alias = "mi_subproc_profile")]
     pub fn attach(self) -> Result<(), ProfilerError> {
-        let _guard = lock::walking();
-        // SAFETY: a pprof profiler that is never deleted; blocks that another
-        // of its kind sampled are fine with it.
-        let attached = unsafe { sys::mi_profile(self.raw.as_ptr()) };
+        let attached = self.raw.attach();
         attached.then_some(()).ok_or(ProfilerError::Attached)
     }
 
@@ -264,9 +238,8 @@ impl Profiler {
     /// [switched off](Heap::disable_profiling).
     #[doc(alias = "mi_heap_profile")]
     pub fn attach_heap(self, heap: &Heap) -> Result<(), ProfilerError> {
-        let _guard = lock::walking();
-        // SAFETY: a live heap; as for `attach`.
-        let attached = unsafe { sys::mi_heap_profile(heap.as_raw(), self.raw.as_ptr()) };
+        // SAFETY: a live heap.
+        let attached = unsafe { self.raw.attach_heap(heap.as_raw()) };
         attached.then_some(()).ok_or(ProfilerError::Attached)
     }
 
@@ -276,8 +249,7 @@ impl Profiler {
     #[doc(alias = "mi_profiler_start")]
     #[allow(clippy::must_use_candidate, reason = "mostly called for its effect")]
     pub fn start(self) -> bool {
-        // SAFETY: never deleted; may be called on any thread.
-        unsafe { sys::mi_profiler_start(self.raw.as_ptr()) }
+        self.raw.start()
     }
 
     /// Stops sampling. Returns whether it was on. Blocks that are freed while
@@ -289,8 +261,7 @@ impl Profiler {
     #[doc(alias = "mi_profiler_stop")]
     #[allow(clippy::must_use_candidate, reason = "mostly called for its effect")]
     pub fn stop(self) -> bool {
-        // SAFETY: never deleted; may be called on any thread.
-        unsafe { sys::mi_profiler_stop(self.raw.as_ptr()) }
+        self.raw.stop()
     }
 
     /// Writes the profile so far to the next file.
@@ -307,9 +278,7 @@ impl Profiler {
     /// Calls `mi_profiler_snapshot`.
     #[doc(alias = "mi_profiler_snapshot")]
     pub fn snapshot(self) {
-        // SAFETY: never deleted; may be called on any thread.
-        unsafe { sys::mi_profiler_snapshot(self.raw.as_ptr()) };
-        #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
+        self.raw.snapshot();
         if let Some(files) = self.files {
             files.complete();
         }
@@ -323,12 +292,8 @@ impl Heap {
     /// Calls `mi_heap_profile_disable`.
     #[doc(alias = "mi_heap_profile_disable")]
     pub fn disable_profiling(&self) {
-        // Upstream first takes the old profiler away and then sets one that does
-        // nothing: `attach` on another thread must not come between.
-        let _guard = lock::destroying();
-        // SAFETY: a live heap. What was sampled before stays readable, as
-        // profilers are never deleted.
-        unsafe { sys::mi_heap_profile_disable(self.as_raw()) };
+        // SAFETY: a live heap.
+        unsafe { profiler::disable(self.as_raw()) };
     }
 }
 

@@ -8,7 +8,8 @@ use core::ffi::c_long;
 
 use mimalloc_sys as sys;
 
-use crate::option::{Option, Unit, to_long};
+use crate::option::{Option, Unit, kibibytes, to_long};
+use crate::raw;
 
 /// 1024 bytes.
 #[allow(non_upper_case_globals, reason = "the unit's own spelling")]
@@ -33,7 +34,7 @@ pub const GiB: usize = 1 << 30;
 /// }
 ///
 /// fn main() {
-///     assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * mimalloc::MiB);
+///     assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 << 20);
 /// }
 /// ```
 ///
@@ -103,7 +104,7 @@ macro_rules! startup_options {
     (@list [$($done:expr),*]) => {
         const _: () = {
             #[allow(unused_imports)]
-            use $crate::{GiB, KiB, MiB};
+            use $crate::__startup::{GiB, KiB, MiB};
 
             const SETTINGS: &[$crate::__startup::Setting] = &[$($done),*];
 
@@ -264,7 +265,7 @@ impl Setting {
         );
         let value = match option.unit() {
             // Rounded up, as for the environment variable.
-            Unit::Kibibytes => value / 1024 + (value % 1024 != 0) as i64,
+            Unit::Kibibytes => kibibytes(value as u64) as i64,
             _ => value,
         };
         let Some(value) = to_long(value) else {
@@ -282,6 +283,6 @@ pub fn apply(settings: &[Setting]) {
         // library and needs no initialisation (v3 and v2 `options.c`); the
         // number is of the linked library, and whoever made the setting
         // answered for an unsafe option.
-        unsafe { sys::mi_option_set_default(setting.number, setting.value) };
+        unsafe { raw::option::set_default(setting.number, setting.value) };
     }
 }

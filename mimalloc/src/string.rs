@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use crate::error::AllocError;
 use crate::global::MiMalloc;
 use crate::heap::Heap;
-use crate::raw::string::{self, Text};
+use crate::raw::string::{self, CopyMode};
 
 /// An owned C string in a heap of mimalloc: what C code expects to free with
 /// `mi_free`, or gives you to.
@@ -100,7 +100,7 @@ impl Heap {
     #[doc(alias = "mi_heap_strdup")]
     pub fn strdup(&self, text: &CStr) -> Result<HeapCString<&Self>, AllocError> {
         // SAFETY: a C string.
-        let copy = unsafe { string::copy_in(self, text.as_ptr(), Text::Whole) };
+        let copy = unsafe { string::copy_in(self, text.as_ptr(), CopyMode::Whole) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
@@ -114,7 +114,7 @@ impl Heap {
     #[doc(alias = "mi_heap_strndup")]
     pub fn strndup(&self, text: &CStr, len: usize) -> Result<HeapCString<&Self>, AllocError> {
         // SAFETY: a C string.
-        let copy = unsafe { string::copy_in(self, text.as_ptr(), Text::Prefix(len)) };
+        let copy = unsafe { string::copy_in(self, text.as_ptr(), CopyMode::Prefix(len)) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
@@ -130,7 +130,7 @@ impl Heap {
     #[doc(alias = "mi_heap_realpath")]
     pub fn realpath(&self, path: &CStr) -> std::io::Result<HeapCString<&Self>> {
         // SAFETY: a C string.
-        let copy = unsafe { string::copy_in(self, path.as_ptr(), Text::Path) };
+        let copy = unsafe { string::copy_in(self, path.as_ptr(), CopyMode::Path) };
         HeapCString::new(copy).ok_or_else(std::io::Error::last_os_error)
     }
 }
@@ -146,7 +146,7 @@ impl MiMalloc {
     #[doc(alias = "mi_strdup")]
     pub fn strdup(&self, text: &CStr) -> Result<HeapCString<Self>, AllocError> {
         // SAFETY: a C string.
-        let copy = unsafe { string::copy(text.as_ptr(), Text::Whole) };
+        let copy = unsafe { string::copy(text.as_ptr(), CopyMode::Whole) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
@@ -161,7 +161,7 @@ impl MiMalloc {
     #[doc(alias = "mi_strndup")]
     pub fn strndup(&self, text: &CStr, len: usize) -> Result<HeapCString<Self>, AllocError> {
         // SAFETY: a C string.
-        let copy = unsafe { string::copy(text.as_ptr(), Text::Prefix(len)) };
+        let copy = unsafe { string::copy(text.as_ptr(), CopyMode::Prefix(len)) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
@@ -177,7 +177,7 @@ impl MiMalloc {
     #[doc(alias = "mi_realpath")]
     pub fn realpath(&self, path: &CStr) -> std::io::Result<HeapCString<Self>> {
         // SAFETY: a C string.
-        let copy = unsafe { string::copy(path.as_ptr(), Text::Path) };
+        let copy = unsafe { string::copy(path.as_ptr(), CopyMode::Path) };
         HeapCString::new(copy).ok_or_else(std::io::Error::last_os_error)
     }
 }

@@ -61,12 +61,12 @@ impl Heap {
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc_with<T>(&self, make: impl FnOnce() -> T) -> Result<&mut T, AllocError> {
         const { assert!(!core::mem::needs_drop::<T>(), "nothing would drop it") };
-        let room = self.room(Layout::new::<T>())?.cast::<T>();
+        let place = self.uninit(Layout::new::<T>())?.cast::<T>();
         // SAFETY: fresh, aligned, and large enough.
-        unsafe { room.write(make()) };
+        unsafe { place.write(make()) };
         // SAFETY: initialised, ours alone, and live until the heap ends, which
         // the returned lifetime forbids.
-        Ok(unsafe { &mut *room.as_ptr() })
+        Ok(unsafe { &mut *place.as_ptr() })
     }
 
     /// Copies a slice into the heap.
@@ -77,12 +77,12 @@ impl Heap {
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc_slice_copy<T: Copy>(&self, slice: &[T]) -> Result<&mut [T], AllocError> {
-        let room = self.room(Layout::for_value(slice))?.cast::<T>();
+        let place = self.uninit(Layout::for_value(slice))?.cast::<T>();
         // SAFETY: fresh, aligned, and as large as the slice.
-        unsafe { room.copy_from_nonoverlapping(NonNull::from(slice).cast(), slice.len()) };
-        let room = NonNull::slice_from_raw_parts(room, slice.len());
+        unsafe { place.copy_from_nonoverlapping(NonNull::from(slice).cast(), slice.len()) };
+        let place = NonNull::slice_from_raw_parts(place, slice.len());
         // SAFETY: as in `alloc_with`.
-        Ok(unsafe { &mut *room.as_ptr() })
+        Ok(unsafe { &mut *place.as_ptr() })
     }
 
     /// Makes a slice of `len` values in the heap, each from its index.
@@ -101,16 +101,16 @@ impl Heap {
     ) -> Result<&mut [T], AllocError> {
         const { assert!(!core::mem::needs_drop::<T>(), "nothing would drop them") };
         let layout = Layout::array::<T>(len).map_err(|_| AllocError)?;
-        let room = self.room(layout)?.cast::<T>();
+        let place = self.uninit(layout)?.cast::<T>();
         for index in 0..len {
             // SAFETY: within the block.
-            let place = unsafe { room.add(index) };
+            let element = unsafe { place.add(index) };
             // SAFETY: fresh and aligned.
-            unsafe { place.write(make(index)) };
+            unsafe { element.write(make(index)) };
         }
-        let room = NonNull::slice_from_raw_parts(room, len);
+        let place = NonNull::slice_from_raw_parts(place, len);
         // SAFETY: all initialised; the rest as in `alloc_with`.
-        Ok(unsafe { &mut *room.as_ptr() })
+        Ok(unsafe { &mut *place.as_ptr() })
     }
 
     /// Copies a string into the heap.
@@ -127,7 +127,7 @@ impl Heap {
     }
 
     #[inline]
-    fn room(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    fn uninit(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: the backend is usable while `self` is.
         let block = unsafe { allocator::allocate::<_, false>(self.backend(), layout) };
         block.ok_or(AllocError)

@@ -14,7 +14,7 @@ use mimalloc_sys as sys;
 
 use crate::error::HeapError;
 use crate::heap::Heap;
-use crate::raw::buffer::Buffer;
+use crate::raw::{self, buffer::Buffer};
 
 /// A run of equally sized blocks of a heap: a mimalloc page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct HeapUsage {
 
 /// The areas of a heap, by [`Heap::areas`].
 pub struct Areas<'heap> {
-    areas: Buffer<Found>,
+    areas: Buffer<AreaRecord>,
     next: usize,
     heap: PhantomData<&'heap Heap>,
 }
@@ -73,7 +73,7 @@ pub struct Areas<'heap> {
 /// The blocks of a heap that are in use, each with its area, by
 /// [`Heap::blocks`].
 pub struct Blocks<'heap> {
-    areas: Buffer<Found>,
+    areas: Buffer<AreaRecord>,
     addresses: Buffer<usize>,
     /// The area of the next block, unless that has no more.
     area: usize,
@@ -85,7 +85,7 @@ pub struct Blocks<'heap> {
 
 /// An area, and how many blocks were found in it.
 #[derive(Clone, Copy)]
-struct Found {
+struct AreaRecord {
     area: HeapArea,
     blocks: usize,
 }
@@ -216,7 +216,10 @@ impl Heap {
     /// # Safety
     ///
     /// As for [`blocks_shared`](Self::blocks_shared).
-    unsafe fn copied(&self, blocks: bool) -> Result<(Buffer<Found>, Buffer<usize>), HeapError> {
+    unsafe fn copied(
+        &self,
+        blocks: bool,
+    ) -> Result<(Buffer<AreaRecord>, Buffer<usize>), HeapError> {
         /// Nothing but a caller that breaks its promise makes a heap grow
         /// between two walks. A heap may shrink: threads that end free pages
         /// without blocks.
@@ -240,24 +243,24 @@ impl Heap {
     /// # Safety
     ///
     /// As for [`blocks_shared`](Self::blocks_shared).
-    unsafe fn walk<F: Finder>(&self, blocks: bool, finder: &mut F) {
-        let finder: *mut F = finder;
+    unsafe fn walk<F: Visitor>(&self, blocks: bool, visitor: &mut F) {
+        let visitor: *mut F = visitor;
         // SAFETY: the heap is live and used by nobody else; the visitor's
         // argument is of its type and outlives the call.
         unsafe {
-            sys::mi_heap_visit_blocks(self.as_raw(), blocks, Some(found::<F>), finder.cast());
+            raw::heap::visit(self.as_raw(), blocks, record::<F>, visitor.cast());
         }
     }
 }
 
 /// What hears of areas and blocks, with a lock of the heap held: it does not
 /// allocate, wait, or panic.
-trait Finder {
+trait Visitor {
     fn area(&mut self, area: HeapArea);
     fn block(&mut self, address: usize);
 }
 
-impl Finder for HeapUsage {
+impl Visitor for HeapUsage {
     fn area(&mut self, area: HeapArea) {
         self.reserved += area.reserved;
         self.committed += area.committed;
@@ -271,7 +274,7 @@ impl Finder for HeapUsage {
 /// What was found, as far as there was room.
 #[derive(Default)]
 struct Snapshot {
-    areas: Buffer<Found>,
+    areas: Buffer<AreaRecord>,
     addresses: Buffer<usize>,
     area_count: usize,
     block_count: usize,
@@ -292,10 +295,10 @@ impl Snapshot {
     }
 }
 
-impl Finder for Snapshot {
+impl Visitor for Snapshot {
     fn area(&mut self, area: HeapArea) {
         self.area_count += 1;
-        self.areas.push_within(Found { area, blocks: 0 });
+        self.areas.push_within(AreaRecord { area, blocks: 0 });
     }
 
     fn block(&mut self, address: usize) {
@@ -312,24 +315,24 @@ impl Finder for Snapshot {
 ///
 /// # Safety
 ///
-/// `finder` points to an `F` that nothing else refers to, `area` is null or
+/// `visitor` points to an `F` that nothing else refers to, `area` is null or
 /// valid for reads.
-unsafe extern "C" fn found<F: Finder>(
+unsafe extern "C" fn record<F: Visitor>(
     _heap: *const sys::mi_heap_t,
     area: *const sys::mi_heap_area_t,
     block: *mut c_void,
     _block_size: usize,
-    finder: *mut c_void,
+    visitor: *mut c_void,
 ) -> bool {
     // SAFETY: by this function's contract.
-    let finder = unsafe { &mut *finder.cast::<F>() };
+    let visitor = unsafe { &mut *visitor.cast::<F>() };
     if !block.is_null() {
-        finder.block(block.addr());
+        visitor.block(block.addr());
         return true;
     }
     // SAFETY: by this function's contract.
     if let Some(area) = unsafe { area.as_ref() } {
-        finder.area(HeapArea {
+        visitor.area(HeapArea {
             address: area.blocks.addr(),
             reserved: area.reserved,
             committed: area.committed,

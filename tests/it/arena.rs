@@ -39,7 +39,8 @@ fn fill(heap: &Heap, size: usize) -> usize {
 fn an_arena_tells_its_place_and_size() {
     let arena = Arena::reserve(64 * MIB).unwrap();
     assert_eq!(arena.capacity(), 64 * MIB);
-    let (start, size) = arena.area();
+    let area = arena.area().unwrap();
+    let (start, size) = (area.cast::<u8>(), area.len());
     assert_eq!(size, 64 * MIB);
     assert_ne!(arena, shared());
 
@@ -60,7 +61,9 @@ fn an_arena_tells_its_place_and_size() {
 #[test]
 fn threads_that_never_allocated_make_arenas() {
     let made = thread::spawn(|| {
-        let huge = Arena::reserve_huge_at(1, None, Some(Duration::from_millis(1)), false);
+        let huge = Arena::options()
+            .exclusive(false)
+            .reserve_huge(1, Some(Duration::from_millis(1)));
         let arena = Arena::reserve(32 * MIB).unwrap();
         (huge.is_ok(), arena.capacity())
     });
@@ -91,7 +94,7 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
     #[cfg(all(mimalloc_v3, target_pointer_width = "64"))]
     {
         assert_eq!(Arena::reserve(1 << 46), Err(ArenaError::TooLarge));
-        let pages = Arena::reserve_huge_at(1 << 16, None, Some(Duration::ZERO), true);
+        let pages = Arena::options().reserve_huge(1 << 16, Some(Duration::ZERO));
         assert!(matches!(
             pages,
             Err(ArenaError::TooLarge | ArenaError::Pinned)
@@ -101,7 +104,9 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
 
     for timeout in [None, Some(Duration::ZERO), Some(Duration::from_millis(5))] {
         for exclusive in [false, true] {
-            let none = Arena::reserve_huge_at(0, None, timeout, exclusive);
+            let none = Arena::options()
+                .exclusive(exclusive)
+                .reserve_huge(0, timeout);
             assert_eq!(none, Err(ArenaError::NoPages));
         }
         assert_eq!(
@@ -121,7 +126,8 @@ fn huge_pages_are_an_arena_or_an_error() {
         ArenaError::Pinned,
     ];
     for node in [None, Some(0), Some(u16::MAX)] {
-        match Arena::reserve_huge_at(1, node, Some(Duration::from_secs(1)), true) {
+        let options = Arena::options().numa_node(node);
+        match options.reserve_huge(1, Some(Duration::from_secs(1))) {
             Ok(arena) => assert!(arena.capacity() > 0),
             Err(error) => assert!(reasons.contains(&error), "{error:?}"),
         }
@@ -353,7 +359,8 @@ fn memory_of_our_own_becomes_an_arena() {
     let Some(arena) = from_static(memory) else {
         return;
     };
-    let (start, size) = arena.area();
+    let area = arena.area().unwrap();
+    let (start, size) = (area.cast::<u8>(), area.len());
     // With a smaller alignment, the arena uses more of the memory.
     #[cfg(target_pointer_width = "64")]
     assert!(size >= 256 * MIB && size % (32 * MIB) == 0);

@@ -10,11 +10,13 @@ use std::hash::Hash;
 
 use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
+use mimalloc::arena::{ArenaOptions, NodeOptions, RegionAttributes, SystemOptions};
 use mimalloc::hooks::{ErrorCode, ErrorKind, ErrorPolicy, Output};
+use mimalloc::option::{OptionErrorKind, ReadWhen, Unit};
+use mimalloc::stats::ProcessInfo;
 use mimalloc::{
-    AllocError, Areas, Arena, ArenaError, ArenaOptions, Blocks, Heap, HeapArea, HeapBlock,
-    HeapCString, HeapError, HeapUsage, LocalHeap, MiMalloc, OptionError, OptionErrorKind,
-    ProcessInfo, ReadWhen, RegionAttributes, SharedHeap, Unit, Version,
+    AllocError, Areas, Arena, ArenaError, Blocks, Heap, HeapArea, HeapBlock, HeapCString,
+    HeapError, HeapUsage, LocalHeap, MiMalloc, OptionError, SharedHeap, Version,
 };
 
 fn debug<T: Debug + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
@@ -46,7 +48,8 @@ fn types_go_where_they_may() {
     every!(plain: MiMalloc, Arena, Version, ErrorCode, ErrorKind, ErrorPolicy);
     every!(plain: mimalloc::Option, OptionErrorKind, Unit, ReadWhen);
     every!(copied: RegionAttributes, HeapArea, HeapBlock, HeapUsage, Output);
-    every!(anywhere: ArenaOptions, ProcessInfo, HeapCString, HeapCString<MiMalloc>);
+    every!(copied: ArenaOptions, SystemOptions, NodeOptions);
+    every!(anywhere: ProcessInfo, HeapCString, HeapCString<MiMalloc>);
     every!(error: AllocError, ArenaError, HeapError, OptionError);
     debug::<Heap>();
     debug::<SharedHeap>();
@@ -66,7 +69,7 @@ fn types_go_where_they_may() {
     }
     #[cfg(not(mimalloc_other_version))]
     {
-        use mimalloc::{Bin, ChunkKind, StatCount, Stats, StatsError};
+        use mimalloc::stats::{Bin, ChunkKind, StatCount, Stats, StatsError};
         every!(copied: Bin, StatCount);
         every!(plain: ChunkKind);
         every!(anywhere: Stats);
@@ -118,6 +121,9 @@ fn every_type_has_an_answer() {
     let here = include_str!("auto_traits.rs");
     let public = [
         include_str!("../../mimalloc/src/lib.rs"),
+        include_str!("../../mimalloc/src/arena.rs"),
+        include_str!("../../mimalloc/src/option/mod.rs"),
+        include_str!("../../mimalloc/src/stats/mod.rs"),
         include_str!("../../mimalloc/src/hooks/mod.rs"),
     ];
     let mut found = 0;
@@ -130,7 +136,6 @@ fn every_type_has_an_answer() {
         let types = words.filter(|word| {
             word.starts_with(|c: char| c.is_ascii_uppercase())
                 && word.contains(|c: char| c.is_ascii_lowercase())
-                && !word.ends_with("iB")
         });
         for name in types {
             found += 1;

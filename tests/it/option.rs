@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mimalloc::{OptionErrorKind, Unit};
+use mimalloc::option::{OptionErrorKind, Unit};
 
 /// Returns every `mi_option_…` of the committed bindings with its number.
 fn of_bindings() -> BTreeMap<String, i64> {

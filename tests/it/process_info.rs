@@ -5,12 +5,12 @@ use std::time::Duration;
 #[test]
 fn the_numbers_make_sense() {
     let memory = vec![1_u8; 8 << 20];
-    let info = mimalloc::process_info();
+    let info = mimalloc::stats::process_info();
     drop(memory);
     assert!(info.elapsed < Duration::from_secs(24 * 60 * 60));
     assert!(info.peak_commit >= info.current_commit);
     assert!(info.peak_rss > 0);
-    let later = mimalloc::process_info();
+    let later = mimalloc::stats::process_info();
     assert!(later.elapsed >= info.elapsed);
     assert!(later.user + later.system >= info.user + info.system);
 }
@@ -20,14 +20,14 @@ fn the_numbers_make_sense() {
 #[test]
 #[cfg(target_os = "linux")]
 fn rss_is_the_commit_on_linux() {
-    let info = mimalloc::process_info();
+    let info = mimalloc::stats::process_info();
     assert_eq!(info.current_rss, info.current_commit);
 }
 
 #[test]
 fn json_can_be_read() {
     let mut text = String::new();
-    let info = mimalloc::process_info();
+    let info = mimalloc::stats::process_info();
     info.write_json(&mut text).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["commit_current"], info.current_commit);

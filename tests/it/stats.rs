@@ -1,7 +1,7 @@
 //! Checks that the fields of the statistics are complete, and that the texts
 //! can be read. Exact numbers are in `process/stats_exact.rs`.
 
-use mimalloc::{StatCount, Stats};
+use mimalloc::stats::{StatCount, Stats};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::NewHeap as _;
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn left_out(field: &str) -> bool {
 
 fn json() -> Value {
     let mut text = String::new();
-    mimalloc::write_stats_json(&mut text).unwrap();
+    mimalloc::stats::write_json(&mut text).unwrap();
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
 }
 
@@ -166,7 +166,7 @@ fn statistics_are_read_while_heaps_come_and_go() {
                             Stats::get().unwrap();
                         }
                         text.clear();
-                        mimalloc::write_stats_json(&mut text).unwrap();
+                        mimalloc::stats::write_json(&mut text).unwrap();
                     }
                 });
                 sender

@@ -19,7 +19,7 @@ fn main() {
     {
         let large = Arena::reserve(40 << 30).unwrap();
         assert_eq!(large.capacity(), 40 << 30);
-        while mimalloc::Stats::get().unwrap().arena_count < 158 {
+        while mimalloc::stats::Stats::get().unwrap().arena_count < 158 {
             arenas.push(Arena::reserve(32 << 20).unwrap());
         }
         assert_eq!(Arena::reserve(40 << 30), Err(ArenaError::TableFull));

@@ -108,7 +108,7 @@ fn in_heaps(seed: u64) {
     drop((kept, map));
     #[cfg(not(mimalloc_other_version))]
     if seed == 0 {
-        assert!(mimalloc::Stats::get().is_ok());
+        assert!(mimalloc::stats::Stats::get().is_ok());
     }
     mimalloc::collect(seed == 1);
 }

@@ -98,7 +98,7 @@ fn the_hook_is_called_now_and_then() {
 /// Checks that the crate leaves out the calls at the end of threads. v2 makes
 /// such calls, and each of them that allocates loses memory.
 fn threads_leave_nothing_behind() {
-    let commit = || mimalloc::process_info().current_commit;
+    let commit = || mimalloc::stats::process_info().current_commit;
     let come_and_go = |threads| {
         for _ in 0..threads {
             let thread = thread::spawn(|| core::hint::black_box(vec![1_u8; 1_000]).len());

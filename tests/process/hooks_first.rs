@@ -23,7 +23,7 @@ fn hook(text: &[u8]) {
 fn main() {
     // Goes to standard error, and to the buffer that mimalloc keeps for the
     // first hook.
-    mimalloc::print_stats();
+    mimalloc::stats::print();
     thread::scope(|scope| {
         scope.spawn(|| {
             while BYTES.load(Ordering::SeqCst) == 0 {

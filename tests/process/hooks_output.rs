@@ -18,12 +18,12 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Prints a text that is always nearly the same.
 #[cfg(not(mimalloc_other_version))]
 fn print() {
-    mimalloc::print_options();
+    mimalloc::option::print();
 }
 
 #[cfg(mimalloc_other_version)]
 fn print() {
-    mimalloc::print_stats();
+    mimalloc::stats::print();
 }
 
 fn taken() -> (String, usize) {
@@ -40,7 +40,7 @@ fn captured_output_is_what_was_printed() {
     hooks::set_output(Output::Capture);
     taken();
     print();
-    mimalloc::print_stats();
+    mimalloc::stats::print();
     let (text, lost) = taken();
     assert_eq!(lost, 0);
     if cfg!(not(mimalloc_other_version)) {
@@ -164,7 +164,7 @@ fn a_hook_may_wait_for_a_heap_to_end() {
         });
         // SAFETY: the hook only waits for a thread that waits for no other.
         unsafe { hooks::set_output_hook(wait) };
-        mimalloc::print_stats();
+        mimalloc::stats::print();
         hooks::set_output(Output::Stderr);
     });
     assert!(CALLED.load(Ordering::SeqCst) >= 1);

@@ -5,7 +5,9 @@
 
 use std::ffi::c_long;
 
-use mimalloc::{KiB, OptionErrorKind, Unit};
+use mimalloc::option::{OptionErrorKind, Unit};
+
+const KIB: usize = 1 << 10;
 
 #[test]
 fn every_option_keeps_what_it_is_given() {
@@ -62,7 +64,7 @@ fn sizes() {
     for option in settable().filter(|option| option.unit().is_size()) {
         let before = option.get();
         let unit = if option.unit() == Unit::Kibibytes {
-            KiB
+            KIB
         } else {
             1
         };
@@ -75,7 +77,7 @@ fn sizes() {
         // bytes.
         assert_eq!(
             option.set_size(usize::MAX).is_ok(),
-            unit == KiB && cfg!(not(windows))
+            unit == KIB && cfg!(not(windows))
         );
         option.set(before).unwrap();
     }

@@ -103,7 +103,7 @@ mod linux {
     /// Returns a heap that reserved all of its memory before the limit.
     #[cfg(mimalloc_v3)]
     fn reserved() -> SharedHeap {
-        let arena = mimalloc::ArenaOptions::new()
+        let arena = mimalloc::arena::ArenaOptions::new()
             .exclusive(true)
             .reserve(64 * MIB)
             .unwrap();
@@ -132,7 +132,7 @@ mod linux {
         assert!(heap.strdup(c"text").is_ok() || heap.alloc([0_u8; 5]).is_err());
         assert!(Arena::reserve(GIB).is_err());
         #[cfg(not(mimalloc_other_version))]
-        assert!(mimalloc::Stats::get().is_ok());
+        assert!(mimalloc::stats::Stats::get().is_ok());
     }
 
     /// Starts a thread without a theap, which then finds no memory for one.

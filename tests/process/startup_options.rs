@@ -8,7 +8,9 @@
 use std::env;
 use std::process::Command;
 
-use mimalloc::{MiB, MiMalloc};
+use mimalloc::MiMalloc;
+
+const MIB: usize = 1 << 20;
 
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
@@ -43,7 +45,7 @@ fn main() {
 /// Returns what this process has reserved from the system, in MiB.
 #[cfg(not(mimalloc_other_version))]
 fn reserved() -> i64 {
-    mimalloc::Stats::get().unwrap().reserved.total >> 20
+    mimalloc::stats::Stats::get().unwrap().reserved.total >> 20
 }
 
 #[cfg(mimalloc_other_version)]
@@ -54,9 +56,9 @@ fn reserved() -> i64 {
 fn startup_options() -> i64 {
     assert_eq!(mimalloc::Option::PurgeDelay.get(), 7);
     if cfg!(not(mimalloc_other_version)) {
-        assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
+        assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MIB);
     }
-    assert_eq!(mimalloc::Option::ReserveOsMemory.get_size(), 96 * MiB);
+    assert_eq!(mimalloc::Option::ReserveOsMemory.get_size(), 96 * MIB);
     assert_eq!(mimalloc::Option::MaxWarnings.get(), -1);
     assert_eq!(mimalloc::Option::OsTag.get(), 101);
     assert!(mimalloc::Option::ShowErrors.is_enabled());
@@ -68,7 +70,7 @@ fn startup_options() -> i64 {
     }
     // Fills the first arena, so that mimalloc reserves another one. The second
     // arena is small like the first.
-    let blocks: Vec<Vec<u8>> = (0..28).map(|_| vec![1; 4 * MiB]).collect();
+    let blocks: Vec<Vec<u8>> = (0..28).map(|_| vec![1; 4 * MIB]).collect();
     let after = reserved();
     drop(blocks);
     if cfg!(not(mimalloc_other_version)) {
@@ -84,7 +86,7 @@ fn report() {
     println!(
         "{} {} {}",
         mimalloc::Option::PurgeDelay.get(),
-        mimalloc::Option::ReserveOsMemory.get_size() / MiB,
+        mimalloc::Option::ReserveOsMemory.get_size() / MIB,
         reserved()
     );
 }

@@ -17,7 +17,8 @@ mod exact {
     use std::alloc::Layout;
 
     use allocator_api2_04::alloc::Allocator;
-    use mimalloc::{Heap, Stats};
+    use mimalloc::Heap;
+    use mimalloc::stats::Stats;
 
     pub(super) fn check() {
         let heap = Heap::new().unwrap();

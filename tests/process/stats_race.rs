@@ -21,13 +21,13 @@ const ROUNDS: usize = 400;
 fn read_everything() {
     #[cfg(not(mimalloc_other_version))]
     {
-        let stats = mimalloc::Stats::get().unwrap();
+        let stats = mimalloc::stats::Stats::get().unwrap();
         assert!(stats.reserved.total >= 0);
         let mut text = String::new();
-        mimalloc::write_stats_json(&mut text).unwrap();
+        mimalloc::stats::write_json(&mut text).unwrap();
         assert!(text.starts_with('{'));
     }
-    assert!(mimalloc::process_info().peak_rss > 0);
+    assert!(mimalloc::stats::process_info().peak_rss > 0);
 }
 
 /// Gives each reader a theap of each heap on engine v3. A walk over all heaps
@@ -134,7 +134,7 @@ fn heaps_end_however_much_is_read() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    mimalloc::Stats::get().unwrap();
+                    mimalloc::stats::Stats::get().unwrap();
                 }
             });
         }

@@ -41,26 +41,26 @@ mod implementations {
     }
 
     /// Picks the type to implement the trait for.
-    pub trait Pick {
-        type Of<T, const N: usize>;
+    pub trait ModeType {
+        type Implementor<T, const N: usize>;
     }
 
     /// The trait is not core's.
     #[derive(Debug)]
-    pub struct Apart;
+    pub struct SeparateTrait;
 
-    impl Pick for Apart {
-        type Of<T, const N: usize> = T;
+    impl ModeType for SeparateTrait {
+        type Implementor<T, const N: usize> = T;
     }
 
     /// The trait is core's: `LayoutErr` is an alias of this type.
-    impl Pick for core::alloc::LayoutError {
-        type Of<T, const N: usize> = Placeholder<N>;
+    impl ModeType for core::alloc::LayoutError {
+        type Implementor<T, const N: usize> = Placeholder<N>;
     }
 
     const _: () = {
         #[allow(dead_code, reason = "shadowed in one of the two modes")]
-        type LayoutErr = Apart;
+        type LayoutErr = SeparateTrait;
 
         const _: () = {
             #[allow(unused_imports, reason = "for the one name, if it is there")]
@@ -69,10 +69,10 @@ mod implementations {
             #[allow(deprecated, reason = "the old name is what tells the modes apart")]
             type Modes = LayoutErr;
 
-            impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<MiMalloc, 0>);
-            impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<Heap, 1>);
-            impl_allocator!(allocator_api2::alloc;; <Modes as Pick>::Of<SharedHeap, 2>);
-            impl_allocator!(allocator_api2::alloc; 'a; <Modes as Pick>::Of<LocalHeap<'a>, 3>);
+            impl_allocator!(allocator_api2::alloc;; <Modes as ModeType>::Implementor<MiMalloc, 0>);
+            impl_allocator!(allocator_api2::alloc;; <Modes as ModeType>::Implementor<Heap, 1>);
+            impl_allocator!(allocator_api2::alloc;; <Modes as ModeType>::Implementor<SharedHeap, 2>);
+            impl_allocator!(allocator_api2::alloc; 'a; <Modes as ModeType>::Implementor<LocalHeap<'a>, 3>);
         };
     };
 }

@@ -109,9 +109,6 @@ mod nightly;
 /// The block as the traits return it: exactly as long as asked for.
 #[inline(always)]
 #[allow(dead_code, reason = "used by each trait flavour that is switched on")]
-fn slice(
-    block: core::option::Option<core::ptr::NonNull<u8>>,
-    size: usize,
-) -> core::option::Option<core::ptr::NonNull<[u8]>> {
+fn slice(block: Option<core::ptr::NonNull<u8>>, size: usize) -> Option<core::ptr::NonNull<[u8]>> {
     block.map(|block| core::ptr::NonNull::slice_from_raw_parts(block, size))
 }

@@ -5,11 +5,21 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use mimalloc_sys as sys;
+use super::{Arena, ArenaError};
+use crate::raw::arena::{self as c, PROTECTS_PAGES, Region};
+use crate::raw::engine;
 
-use super::{Arena, ArenaError, NONE};
-
-/// What an arena is to be like. Made by [`Arena::options`].
+/// Makes arenas: what all ways of making one have in common. Made by
+/// [`Arena::options`].
+///
+/// What only some ways take is set by a method that leads to a type with those
+/// ways only, so that no setting is without effect:
+///
+/// | memory | made by | settings |
+/// |---|---|---|
+/// | of the system | [`reserve`](Self::reserve) | [`commit`](Self::commit), [`allow_large_pages`](Self::allow_large_pages) |
+/// | huge pages | [`reserve_huge`](Self::reserve_huge) | [`numa_node`](Self::numa_node) |
+/// | of the program's own | [`from_static`](Self::from_static), [`manage`](Self::manage) | [`numa_node`](Self::numa_node) |
 ///
 /// ```
 /// use mimalloc::Arena;
@@ -18,16 +28,38 @@ use super::{Arena, ArenaError, NONE};
 /// assert_eq!(arena.capacity(), 64 << 20);
 /// # Ok::<(), mimalloc::ArenaError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// A setting that does not go with a way of making an arena does not compile:
+///
+/// ```compile_fail
+/// # use mimalloc::Arena;
+/// let _ = Arena::options().numa_node(Some(0)).reserve(64 << 20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct ArenaOptions {
+    exclusive: bool,
+}
+
+/// [`ArenaOptions`] for memory of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct SystemOptions {
+    exclusive: bool,
     commit: bool,
     large_pages: bool,
+}
+
+/// [`ArenaOptions`] for huge pages and for memory of the program's own, which are
+/// on a NUMA node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct NodeOptions {
     exclusive: bool,
     node: Option<u16>,
 }
 
-/// What [`ArenaOptions::manage`] is told about the memory.
+/// What [`NodeOptions::manage`] is told about the memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionAttributes {
     /// It can be read and written already. If not, mimalloc makes it so, page
@@ -41,41 +73,127 @@ pub struct RegionAttributes {
 }
 
 impl ArenaOptions {
-    /// An exclusive arena, committed as it is used, without large pages.
+    /// Returns options for an exclusive arena.
     pub fn new() -> Self {
-        Self {
-            commit: false,
-            large_pages: false,
-            exclusive: true,
-            node: None,
-        }
+        Self { exclusive: true }
     }
 
-    /// Whether to commit all of it at once. Costs the memory, where the system
-    /// counts it, and spares a system call for each part used first.
-    pub fn commit(mut self, commit: bool) -> Self {
-        self.commit = commit;
-        self
-    }
-
-    /// Whether to use large pages (2 MiB on x86-64) if the system has some
-    /// left. They are always committed, and never given back. Ignored in builds
-    /// that have no use for them: see [`ArenaError::Pinned`].
-    pub fn allow_large_pages(mut self, allow: bool) -> Self {
-        self.large_pages = allow;
-        self
-    }
-
-    /// Whether only heaps made in this arena may use it. Otherwise all may.
+    /// Sets whether only heaps made in the arena may use it. Otherwise all may.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
         self
     }
 
-    /// The NUMA node that memory [brought along](Self::manage) is on. Memory
-    /// from the system is on the node of the thread that first touches it.
-    pub fn numa_node(mut self, node: Option<u16>) -> Self {
-        self.node = node;
+    /// Sets whether to commit all of the memory at once; see
+    /// [`SystemOptions::commit`].
+    pub fn commit(self, commit: bool) -> SystemOptions {
+        self.system().commit(commit)
+    }
+
+    /// Sets whether to use large pages; see
+    /// [`SystemOptions::allow_large_pages`].
+    pub fn allow_large_pages(self, allow: bool) -> SystemOptions {
+        self.system().allow_large_pages(allow)
+    }
+
+    /// Sets the NUMA node; see [`NodeOptions::numa_node`].
+    pub fn numa_node(self, node: Option<u16>) -> NodeOptions {
+        self.node().numa_node(node)
+    }
+
+    /// Reserves an arena of `size` bytes from the system, committed as it is used,
+    /// without large pages.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SystemOptions::reserve`].
+    pub fn reserve(self, size: usize) -> Result<Arena, ArenaError> {
+        self.system().reserve(size)
+    }
+
+    /// Reserves `pages` huge pages of 1 GiB, at any NUMA node.
+    ///
+    /// # Errors
+    ///
+    /// As for [`NodeOptions::reserve_huge`].
+    pub fn reserve_huge(
+        self,
+        pages: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Arena, ArenaError> {
+        self.node().reserve_huge(pages, timeout)
+    }
+
+    /// Turns memory of the program's own into an arena.
+    ///
+    /// # Errors
+    ///
+    /// As for [`NodeOptions::from_static`].
+    pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
+        self.node().from_static(memory)
+    }
+
+    /// Turns any memory into an arena.
+    ///
+    /// # Errors
+    ///
+    /// As for [`NodeOptions::from_static`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`NodeOptions::manage`].
+    pub unsafe fn manage(
+        self,
+        start: NonNull<u8>,
+        len: usize,
+        attributes: RegionAttributes,
+    ) -> Result<Arena, ArenaError> {
+        // SAFETY: as the caller promises.
+        unsafe { self.node().manage(start, len, attributes) }
+    }
+
+    fn system(self) -> SystemOptions {
+        SystemOptions {
+            exclusive: self.exclusive,
+            commit: false,
+            large_pages: false,
+        }
+    }
+
+    fn node(self) -> NodeOptions {
+        NodeOptions {
+            exclusive: self.exclusive,
+            node: None,
+        }
+    }
+}
+
+impl Default for ArenaOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SystemOptions {
+    /// Sets whether only heaps made in the arena may use it. Otherwise all may.
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
+    }
+
+    /// Sets whether to commit all of the memory at once. That costs the memory,
+    /// where the system counts it, and spares a system call for each part used
+    /// first.
+    pub fn commit(mut self, commit: bool) -> Self {
+        self.commit = commit;
+        self
+    }
+
+    /// Sets whether to use large pages (2 MiB on x86-64) if the system has some
+    /// left. They are always committed, and never given back. Builds that have no
+    /// use for large pages take others: see [`ArenaError::Pinned`].
+    pub fn allow_large_pages(mut self, allow: bool) -> Self {
+        self.large_pages = allow;
         self
     }
 
@@ -100,22 +218,54 @@ impl ArenaOptions {
     pub fn reserve(self, size: usize) -> Result<Arena, ArenaError> {
         check_size(size)?;
         check_entries(size)?;
-        init_thread();
-        let mut id = NONE;
-        // SAFETY: `id` may be written; the rest may be anything.
-        let code = unsafe {
-            sys::mi_reserve_os_memory_ex(
-                size,
-                self.commit,
-                self.large_pages && !cfg!(mimalloc_guard_pages),
-                self.exclusive,
-                &raw mut id,
-            )
-        };
-        match (code, Arena::from_id(id)) {
-            (0, Some(arena)) => Ok(arena),
-            _ => Err(out_of_memory()),
-        }
+        let large_pages = self.large_pages && !PROTECTS_PAGES;
+        let id = c::reserve(size, self.commit, large_pages, self.exclusive);
+        Arena::from_id(id).ok_or_else(out_of_memory)
+    }
+}
+
+impl NodeOptions {
+    /// Sets whether only heaps made in the arena may use it. Otherwise all may.
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
+    }
+
+    /// Sets the NUMA node that huge pages are taken from, any for `None`; or that
+    /// the program's own memory is on. Other memory from the system is on the node
+    /// of the thread that first touches it.
+    pub fn numa_node(mut self, node: Option<u16>) -> Self {
+        self.node = node;
+        self
+    }
+
+    /// Reserves `pages` huge pages of 1 GiB.
+    ///
+    /// Such pages must have been set aside in the system beforehand. When
+    /// `timeout` (to the millisecond; `None` is no limit) ends the search early
+    /// but some pages were found, the arena has those: see
+    /// [`capacity`](Arena::capacity).
+    ///
+    /// Calls `mi_reserve_huge_os_pages_at_ex`.
+    ///
+    /// # Errors
+    ///
+    /// [`ArenaError::NoPages`] for none, [`ArenaError::NoHugePages`] and
+    /// [`ArenaError::TimedOut`] when none could be had,
+    /// [`ArenaError::TooLarge`] and [`ArenaError::TableFull`] as for
+    /// [`ArenaOptions::reserve`], and [`ArenaError::Pinned`] in builds that
+    /// can't use such pages.
+    #[doc(alias = "mi_reserve_huge_os_pages_at_ex")]
+    #[doc(alias = "mi_reserve_huge_os_pages_at")]
+    pub fn reserve_huge(
+        self,
+        pages: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Arena, ArenaError> {
+        huge(pages, timeout, |timeout| {
+            let id = c::reserve_huge(pages, self.c_node(), timeout, self.exclusive);
+            Arena::from_id(id)
+        })
     }
 
     /// Turns memory of the program's own into an arena: a large static, a
@@ -132,19 +282,19 @@ impl ArenaOptions {
     ///
     /// [`ArenaError::TooSmall`] and [`ArenaError::Misaligned`] when there is
     /// too little of it, [`ArenaError::TooLarge`] and [`ArenaError::TableFull`]
-    /// as for [`reserve`](Self::reserve), [`ArenaError::Pinned`] in builds that can't use such memory,
+    /// as for [`reserve`](ArenaOptions::reserve), [`ArenaError::Pinned`] in builds that can't use such memory,
     /// else [`ArenaError::OutOfMemory`].
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         let len = memory.len();
         let start = NonNull::from(memory).cast::<u8>();
-        let foreign = RegionAttributes {
+        let attributes = RegionAttributes {
             committed: true,
             pinned: true,
             zeroed: false,
         };
         // SAFETY: the memory is borrowed for good, so it is nobody else's, and
         // may be read and written; pinned memory is not unmapped or protected.
-        unsafe { self.manage(start, len, foreign) }
+        unsafe { self.manage(start, len, attributes) }
     }
 
     /// Turns any memory into an arena. For the safe case see
@@ -160,7 +310,7 @@ impl ArenaOptions {
     ///
     /// - The `len` bytes from `start` are one mapping or allocation that stays
     ///   valid until the process ends, and that nobody else uses from now on.
-    /// - They are as `foreign` says. Large pages imply that they are committed.
+    /// - They are as `attributes` say. Large pages imply that they are committed.
     /// - Unless they are pinned, they are whole pages of private, anonymous
     ///   memory: mimalloc may decommit, discard and protect them.
     #[doc(alias = "mi_manage_os_memory_ex")]
@@ -169,53 +319,44 @@ impl ArenaOptions {
         self,
         start: NonNull<u8>,
         len: usize,
-        foreign: RegionAttributes,
+        attributes: RegionAttributes,
     ) -> Result<Arena, ArenaError> {
-        if foreign.pinned && cfg!(mimalloc_guard_pages) {
+        if attributes.pinned && PROTECTS_PAGES {
             return Err(ArenaError::Pinned);
         }
         check_size(len)?;
         check_range(start, len)?;
         check_entries(len)?;
-        init_thread();
-        let mut id = NONE;
-        // SAFETY: the caller hands the memory over for good, as described.
-        let done = unsafe {
-            sys::mi_manage_os_memory_ex(
-                start.as_ptr().cast(),
-                len,
-                foreign.committed,
-                foreign.pinned,
-                foreign.zeroed,
-                node(self.node),
-                self.exclusive,
-                &raw mut id,
-            )
+        let region = Region {
+            start,
+            len,
+            committed: attributes.committed,
+            pinned: attributes.pinned,
+            zeroed: attributes.zeroed,
+            node: self.c_node(),
         };
-        match (done, Arena::from_id(id)) {
-            (true, Some(arena)) => Ok(arena),
-            _ => Err(out_of_memory()),
-        }
+        // SAFETY: the caller hands the memory over for good, as described.
+        let id = unsafe { c::manage(&region, self.exclusive) };
+        Arena::from_id(id).ok_or_else(out_of_memory)
     }
-}
 
-impl Default for ArenaOptions {
-    fn default() -> Self {
-        Self::new()
+    /// The C form of the NUMA node.
+    fn c_node(self) -> c_int {
+        self.node.map_or(-1, c_int::from)
     }
 }
 
 /// Runs a reservation of huge pages, and says why it failed.
-pub(super) fn huge(
+pub(super) fn huge<T>(
     pages: usize,
     timeout: Option<Duration>,
-    reserve: impl FnOnce(usize) -> c_int,
-) -> Result<(), ArenaError> {
+    reserve: impl FnOnce(usize) -> Option<T>,
+) -> Result<T, ArenaError> {
     if pages == 0 {
         // C calls that a success, without an arena.
         return Err(ArenaError::NoPages);
     }
-    if cfg!(mimalloc_guard_pages) {
+    if PROTECTS_PAGES {
         return Err(ArenaError::Pinned);
     }
     check_entries(pages.saturating_mul(1 << 30))?;
@@ -223,11 +364,10 @@ pub(super) fn huge(
     let millis = timeout.map_or(0, |timeout| {
         usize::try_from(timeout.as_millis()).map_or(usize::MAX, |millis| millis.max(1))
     });
-    init_thread();
     #[cfg(feature = "std")]
     let started = std::time::Instant::now();
-    if reserve(millis) == 0 {
-        return Ok(());
+    if let Some(reserved) = reserve(millis) {
+        return Ok(reserved);
     }
     if table_is_full() {
         return Err(ArenaError::TableFull);
@@ -239,22 +379,9 @@ pub(super) fn huge(
     Err(ArenaError::NoHugePages)
 }
 
-/// Engine v2 takes random numbers for addresses from the thread's heap, and
-/// crashes when the thread has not allocated yet: what it finds instead is
-/// constant.
-fn init_thread() {
-    // SAFETY: may be called at any time, and any number of times.
-    unsafe { sys::mi_thread_init() };
-}
-
-/// The C form of a NUMA node.
-pub(super) fn node(node: Option<u16>) -> c_int {
-    node.map_or(-1, c_int::from)
-}
-
 /// Sizes for which C only has "out of memory".
 fn check_size(size: usize) -> Result<(), ArenaError> {
-    let minimum = min_size();
+    let minimum = c::min_size();
     if size < minimum {
         return Err(ArenaError::TooSmall { minimum });
     }
@@ -266,13 +393,11 @@ fn check_size(size: usize) -> Result<(), ArenaError> {
 
 /// Whether enough of a range is left once its start is aligned.
 fn check_range(start: NonNull<u8>, len: usize) -> Result<(), ArenaError> {
-    let alignment = min_alignment();
+    let alignment = c::min_alignment();
     let skipped = start.as_ptr().addr().wrapping_neg() & (alignment - 1);
-    // Engine v3 wants a whole alignment left of a range that starts elsewhere.
     let needed = match skipped {
-        0 => min_size(),
-        _ if cfg!(mimalloc_v3) => alignment.max(min_size()),
-        _ => MIN_STEP,
+        0 => c::min_size(),
+        _ => engine::region_needed(c::min_size(), alignment),
     };
     if len < needed || len - needed < skipped {
         return Err(ArenaError::Misaligned {
@@ -281,31 +406,6 @@ fn check_range(start: NonNull<u8>, len: usize) -> Result<(), ArenaError> {
         });
     }
     Ok(())
-}
-
-/// Both engines hand arenas out in steps of 32 MiB on 64-bit systems.
-const MIN_STEP: usize = 32 << 20;
-
-fn min_size() -> usize {
-    #[cfg(mimalloc_has_arena_limits)]
-    {
-        Arena::min_size()
-    }
-    #[cfg(not(mimalloc_has_arena_limits))]
-    {
-        1
-    }
-}
-
-fn min_alignment() -> usize {
-    #[cfg(mimalloc_has_arena_limits)]
-    {
-        Arena::min_alignment()
-    }
-    #[cfg(not(mimalloc_has_arena_limits))]
-    {
-        MIN_STEP
-    }
 }
 
 /// What a failure means whose size was in order.
@@ -317,44 +417,25 @@ fn out_of_memory() -> ArenaError {
     }
 }
 
-/// Entries in upstream's table of arenas (`MI_MAX_ARENAS`).
-const ENTRIES: u64 = if cfg!(mimalloc_v3) { 160 } else { 132 };
-
 /// Asks the statistics, as C itself has one code for every failure.
 fn table_is_full() -> bool {
-    taken_entries().is_some_and(|taken| taken >= ENTRIES)
-}
-
-/// Entries of the table that are taken, if the library tells.
-fn taken_entries() -> Option<u64> {
-    #[cfg(mimalloc_has_stats)]
-    {
-        crate::Stats::get().ok().map(|stats| stats.arena_count)
-    }
-    #[cfg(not(mimalloc_has_stats))]
-    {
-        None
-    }
+    crate::stats::arena_count().is_some_and(|taken| taken >= engine::ARENA_ENTRIES)
 }
 
 /// Keeps engine v3 from making an arena of as much as its table has room for
 /// and calling that a success.
 fn check_entries(size: usize) -> Result<(), ArenaError> {
-    /// What one entry holds (`MI_ARENA_MAX_SIZE`).
-    const EACH: usize = if cfg!(target_pointer_width = "64") {
-        1 << (34 % usize::BITS)
-    } else {
-        1 << 30
-    };
-    if cfg!(mimalloc_v2) || size <= EACH {
+    let Some(entry_size) = engine::ARENA_ENTRY_SIZE.filter(|&entry_size| size > entry_size) else {
         return Ok(());
-    }
-    let needed = size.div_ceil(EACH) as u64;
-    if needed > ENTRIES / 2 {
+    };
+    let needed = size.div_ceil(entry_size) as u64;
+    if needed > engine::ARENA_ENTRIES / 2 {
         return Err(ArenaError::TooLarge);
     }
-    match taken_entries() {
-        Some(taken) if taken.saturating_add(needed) > ENTRIES => Err(ArenaError::TableFull),
+    match crate::stats::arena_count() {
+        Some(taken) if taken.saturating_add(needed) > engine::ARENA_ENTRIES => {
+            Err(ArenaError::TableFull)
+        }
         _ => Ok(()),
     }
 }

@@ -1,14 +1,13 @@
 //! The deferred free: a moment to free what was set aside.
 
 use core::ffi::{c_ulonglong, c_void};
-use core::mem;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
-use mimalloc_sys as sys;
+use super::hook::Hook;
+use crate::raw::{self, engine};
 
-/// The `fn(bool, u64)` that is set, or null.
-static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+/// The function that is set.
+static FUNCTION: Hook<fn(bool, u64)> = Hook::new();
+function!(fn(bool, u64));
 
 /// Has mimalloc call `hook` now and then, on threads that allocate: a moment to
 /// free blocks that were set aside, for example by a reference counter that does
@@ -53,15 +52,14 @@ static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 #[cfg(any(mimalloc_v2, mimalloc_patched))]
 #[doc(alias = "mi_register_deferred_free")]
 pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
-    let function = hook.map_or(ptr::null_mut(), |hook| hook as *mut ());
-    FUNCTION.store(function, Ordering::Release);
-    let trampoline: sys::mi_deferred_free_fun = match hook {
+    FUNCTION.set(hook);
+    let trampoline: Option<raw::hooks::DeferredFree> = match hook {
         Some(_) => Some(deferred_free),
         None => None,
     };
-    // SAFETY: the function is right for as long as the process lives, takes a
-    // null argument, and does nothing when no hook is set.
-    unsafe { sys::mi_register_deferred_free(trampoline, ptr::null_mut()) };
+    // SAFETY: the function is right for as long as the process lives, and does
+    // nothing when no hook is set.
+    unsafe { raw::hooks::register_deferred_free(trampoline) };
 }
 
 /// What mimalloc calls. It aborts on a panic.
@@ -70,95 +68,43 @@ pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
 ///
 /// None; the type says `unsafe`.
 unsafe extern "C" fn deferred_free(force: bool, heartbeat: c_ulonglong, _argument: *mut c_void) {
-    #[cfg(mimalloc_v2)]
-    if force && !v2::is_collecting() {
+    if force && !engine::is_collect_on_purpose() {
         return;
     }
-    let function = FUNCTION.load(Ordering::Acquire);
-    if function.is_null() || !enter() {
+    let Some(hook) = FUNCTION.get() else {
         return;
-    }
-    // SAFETY: only functions of this type are ever stored, and null, which
-    // this is not.
-    let hook = unsafe { mem::transmute::<*mut (), fn(bool, u64)>(function) };
-    hook(force, heartbeat);
-    leave();
-}
-
-// Upstream keeps calls apart, but not while it samples blocks to guard.
-#[cfg(feature = "std")]
-std::thread_local! {
-    // Constant and without a destructor, as below.
-    static INSIDE: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
-}
-
-/// Whether no call is under way on this thread; then one is.
-#[cfg(feature = "std")]
-fn enter() -> bool {
-    !INSIDE.replace(true)
-}
-
-#[cfg(feature = "std")]
-fn leave() {
-    INSIDE.set(false);
-}
-
-#[cfg(not(feature = "std"))]
-fn enter() -> bool {
-    true
-}
-
-#[cfg(not(feature = "std"))]
-fn leave() {}
-
-/// Says that this thread collects on purpose, until dropped. Only v2 with std
-/// remembers it.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Collecting {
-    #[cfg(all(mimalloc_v2, feature = "std"))]
-    before: bool,
-}
-
-#[inline(always)]
-pub(crate) fn collecting(_force: bool) -> Collecting {
-    Collecting {
-        #[cfg(all(mimalloc_v2, feature = "std"))]
-        before: v2::set(_force),
+    };
+    if call_guard::enter() {
+        hook(force, heartbeat);
+        call_guard::leave();
     }
 }
 
-#[cfg(all(mimalloc_v2, feature = "std"))]
-impl Drop for Collecting {
-    fn drop(&mut self) {
-        v2::set(self.before);
-    }
-}
-
-/// v2 forces a deferred free when a thread ends, too: 4 calls a thread, each of
-/// which leaves some 100 KiB behind if the hook allocates.
-#[cfg(all(mimalloc_v2, feature = "std"))]
-mod v2 {
-    use core::cell::Cell;
-
+/// Keeps calls apart: upstream does, but not while it samples blocks to guard.
+#[cfg(feature = "std")]
+mod call_guard {
     std::thread_local! {
         // Constant and without a destructor: it is there until the very end of
         // the thread, and reading it allocates nothing.
-        static COLLECTING: Cell<bool> = const { Cell::new(false) };
+        static INSIDE: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
     }
 
-    pub(super) fn set(collecting: bool) -> bool {
-        COLLECTING.replace(collecting)
+    /// Whether no call is under way on this thread; then one is.
+    pub(super) fn enter() -> bool {
+        !INSIDE.replace(true)
     }
 
-    pub(super) fn is_collecting() -> bool {
-        COLLECTING.get()
+    pub(super) fn leave() {
+        INSIDE.set(false);
     }
 }
 
-#[cfg(all(mimalloc_v2, not(feature = "std")))]
-mod v2 {
-    pub(super) fn is_collecting() -> bool {
-        false
+/// Without thread-locals calls are kept apart by upstream only.
+#[cfg(not(feature = "std"))]
+mod call_guard {
+    pub(super) fn enter() -> bool {
+        true
     }
+
+    pub(super) fn leave() {}
 }

@@ -2,11 +2,10 @@
 
 use core::ffi::{c_int, c_void};
 use core::fmt;
-use core::mem;
-use core::ptr;
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
 
-use mimalloc_sys as sys;
+use super::hook::Hook;
+use crate::raw;
 
 /// An error that mimalloc reported: an `errno` value of the C library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,8 +123,9 @@ const IGNORE: u8 = 1;
 const HOOK: u8 = 2;
 
 static MODE: AtomicU8 = AtomicU8::new(DEFAULT);
-/// The `fn(ErrorCode)` of [`set_error_hook`], or null.
-static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+/// The function of [`set_error_hook`].
+static FUNCTION: Hook<fn(ErrorCode)> = Hook::new();
+function!(fn(ErrorCode));
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
 
@@ -145,10 +145,8 @@ pub fn set_error_policy(policy: ErrorPolicy) {
     match policy {
         ErrorPolicy::Default => {
             MODE.store(DEFAULT, Ordering::Release);
-            // SAFETY: a null function stands for upstream's own handler.
-            unsafe {
-                sys::mi_register_error(None, ptr::null_mut());
-            }
+            // SAFETY: no function is called.
+            unsafe { raw::hooks::register_error(None) };
         }
         ErrorPolicy::Ignore => {
             MODE.store(IGNORE, Ordering::Release);
@@ -180,7 +178,7 @@ pub fn set_error_policy(policy: ErrorPolicy) {
 /// A hook that panics ends the process, and so may a hook do on purpose.
 #[doc(alias = "mi_register_error")]
 pub unsafe fn set_error_hook(hook: fn(ErrorCode)) {
-    FUNCTION.store(hook as *mut (), Ordering::Release);
+    FUNCTION.set(Some(hook));
     MODE.store(HOOK, Ordering::Release);
     register();
 }
@@ -201,9 +199,8 @@ pub fn last_error() -> Option<ErrorCode> {
 }
 
 fn register() {
-    // SAFETY: the function is right for as long as the process lives, and takes
-    // a null argument.
-    unsafe { sys::mi_register_error(Some(error), ptr::null_mut()) };
+    // SAFETY: the function may be called with anything, any time; it takes no lock.
+    unsafe { raw::hooks::register_error(Some(error)) };
 }
 
 /// What mimalloc calls, in the middle of what failed. So it does not allocate or
@@ -219,11 +216,10 @@ unsafe extern "C" fn error(code: c_int, _argument: *mut c_void) {
     }
     LAST.store(code, Ordering::Relaxed);
     COUNT.fetch_add(1, Ordering::Relaxed);
-    if mode == HOOK {
-        let function = FUNCTION.load(Ordering::Acquire);
-        // SAFETY: it was stored from a function of this type before the mode
-        // was.
-        let hook = unsafe { mem::transmute::<*mut (), fn(ErrorCode)>(function) };
+    if mode != HOOK {
+        return;
+    }
+    if let Some(hook) = FUNCTION.get() {
         hook(ErrorCode(code));
     }
 }

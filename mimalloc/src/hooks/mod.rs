@@ -18,6 +18,9 @@
 //!
 //! A hook that panics ends the process: no panic travels through C.
 
+#[macro_use]
+mod hook;
+
 #[cfg_attr(
     not(any(mimalloc_v2, mimalloc_patched)),
     expect(dead_code, reason = "hooks of unpatched v3 are called under locks")
@@ -27,7 +30,6 @@ mod error;
 mod output;
 mod ring;
 
-pub(crate) use deferred::collecting;
 #[cfg(any(mimalloc_v2, mimalloc_patched))]
 pub use deferred::set_deferred_free;
 pub use error::{

@@ -2,13 +2,11 @@
 
 use core::ffi::{CStr, c_char, c_void};
 use core::hint;
-use core::mem;
-use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use mimalloc_sys as sys;
-
+use super::hook::Hook;
 use super::ring::Ring;
+use crate::raw;
 
 /// Where mimalloc's messages go: warnings, errors, options, statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,8 +28,9 @@ const CAPTURE: u8 = 2;
 const HOOK: u8 = 3;
 
 static MODE: AtomicU8 = AtomicU8::new(STDERR);
-/// The `fn(&[u8])` of [`set_output_hook`], or null.
-static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+/// The function of [`set_output_hook`].
+static FUNCTION: Hook<fn(&[u8])> = Hook::new();
+function!(fn(&[u8]));
 static CAPTURED: Ring<{ 32 * 1024 }> = Ring::new();
 
 /// Whether mimalloc has handed over what it printed before there was a hook.
@@ -49,7 +48,7 @@ static CHANGING: AtomicBool = AtomicBool::new(false);
 /// use mimalloc::hooks::{self, Output};
 ///
 /// hooks::set_output(Output::Capture);
-/// mimalloc::print_options();
+/// mimalloc::option::print();
 ///
 /// let mut text = Vec::new();
 /// hooks::take_output(|bytes| text.extend_from_slice(bytes));
@@ -97,7 +96,7 @@ pub fn take_output(sink: impl FnMut(&[u8])) -> usize {
 /// buffer that is there already is fine.
 #[doc(alias = "mi_register_output")]
 pub unsafe fn set_output_hook(hook: fn(&[u8])) {
-    FUNCTION.store(hook as *mut (), Ordering::Release);
+    FUNCTION.set(Some(hook));
     change(HOOK);
 }
 
@@ -107,8 +106,8 @@ fn change(mode: u8) {
     }
     let mut is_first = false;
     if mode == STDERR {
-        // SAFETY: a null function stands for standard error.
-        unsafe { sys::mi_register_output(None, ptr::null_mut()) };
+        // SAFETY: no function is called.
+        unsafe { raw::hooks::register_output(None) };
         MODE.store(mode, Ordering::Release);
     } else if FLUSHED.swap(true, Ordering::Relaxed) {
         // Registering again repeats the text of before the first time; keep
@@ -140,15 +139,13 @@ pub(crate) fn is_hooked() -> bool {
 /// Hands text to the hook, if there is one, outside of all of mimalloc's locks.
 pub(crate) fn hand_over(text: &[u8]) {
     if is_hooked() {
-        // SAFETY: there is a hook.
-        unsafe { call_hook(text.as_ptr(), text.len()) };
+        call_hook(text);
     }
 }
 
 fn register() {
-    // SAFETY: the function is right for as long as the process lives, and takes
-    // a null argument.
-    unsafe { sys::mi_register_output(Some(output), ptr::null_mut()) };
+    // SAFETY: the function takes any C string and null, any time, and no lock.
+    unsafe { raw::hooks::register_output(Some(output)) };
 }
 
 /// What mimalloc calls: with any lock of its own held, on any thread. So it does
@@ -165,21 +162,20 @@ unsafe extern "C" fn output(text: *const c_char, _argument: *mut c_void) {
     let text = unsafe { CStr::from_ptr(text) }.to_bytes();
     match MODE.load(Ordering::Acquire) {
         CAPTURE => CAPTURED.push(text),
-        // SAFETY: the mode says that there is a hook.
-        HOOK => unsafe { call_hook(text.as_ptr(), text.len()) },
+        HOOK => call_hook(text),
         _ => {}
     }
 }
 
-/// Calls the hook, and aborts on a panic.
-///
-/// # Safety
-///
-/// The mode was seen to be `HOOK`, and `text` has `len` readable bytes.
-unsafe extern "C" fn call_hook(text: *const u8, len: usize) {
-    let function = FUNCTION.load(Ordering::Acquire);
-    // SAFETY: it was stored from a function of this type before the mode was.
-    let hook = unsafe { mem::transmute::<*mut (), fn(&[u8])>(function) };
-    // SAFETY: by this function's contract.
-    hook(unsafe { core::slice::from_raw_parts(text, len) });
+/// Calls the hook, and aborts on a panic: it is the program's code, within C's
+/// or without.
+fn call_hook(text: &[u8]) {
+    /// Panics can't leave such a function.
+    #[allow(improper_ctypes_definitions, reason = "called from Rust only")]
+    extern "C" fn without_unwinding(text: &[u8]) {
+        if let Some(hook) = FUNCTION.get() {
+            hook(text);
+        }
+    }
+    without_unwinding(text);
 }

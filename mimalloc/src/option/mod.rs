@@ -5,6 +5,8 @@ use core::fmt;
 
 use mimalloc_sys as sys;
 
+use crate::raw;
+
 mod error;
 mod unit;
 #[macro_use]
@@ -12,6 +14,7 @@ mod table;
 
 pub use error::{OptionError, OptionErrorKind};
 use table::{Info, Safety};
+pub(crate) use unit::kibibytes;
 pub use unit::{ReadWhen, Unit};
 
 #[cfg(mimalloc_v2)]
@@ -28,12 +31,6 @@ use v3::INFO;
 #[cfg(mimalloc_v3)]
 pub use v3::Option;
 
-/// The numbers of the options in a system library of another version, by name.
-#[cfg(mimalloc_option_table)]
-const NUMBERS: &[(&str, i32)] = include!(concat!(env!("OUT_DIR"), "/option_numbers.rs"));
-
-const KIB: usize = 1024;
-
 impl Option {
     const fn info(self) -> &'static Info {
         &INFO[self as usize]
@@ -43,22 +40,8 @@ impl Option {
     ///
     /// No other number ever reaches C: builds with assertions abort on one that
     /// is out of range.
-    #[cfg(not(mimalloc_option_table))]
     pub(crate) const fn number(self) -> core::option::Option<sys::mi_option_t> {
-        Some(self.info().number)
-    }
-
-    /// The number of this option in the linked library, if it has the option.
-    #[cfg(mimalloc_option_table)]
-    pub(crate) const fn number(self) -> core::option::Option<sys::mi_option_t> {
-        let found = lookup(self.name());
-        let former = self.info().former;
-        let (mut found, mut i) = (found, 0);
-        while found.is_none() && i < former.len() {
-            found = lookup(former[i]);
-            i += 1;
-        }
-        found
+        numbers::number(self)
     }
 
     /// Upstream's name, such as `purge_delay`.
@@ -129,9 +112,8 @@ impl Option {
         let Some(number) = self.number() else {
             return 0;
         };
-        // SAFETY: `mi_option_get` takes any number of an option, and this one is
-        // of the linked library; it may be called on any thread at any time.
-        let value: c_long = unsafe { sys::mi_option_get(number) };
+        // SAFETY: the number is of the linked library.
+        let value: c_long = unsafe { raw::option::get(number) };
         #[allow(
             clippy::useless_conversion,
             reason = "c_long has 32 bits on some targets"
@@ -158,23 +140,10 @@ impl Option {
     #[must_use]
     #[doc(alias = "mi_option_get_size")]
     pub fn get_size(self) -> usize {
-        #[cfg(mimalloc_has_option_get_size)]
-        {
-            self.number().map_or(0, |number| {
-                // SAFETY: like `mi_option_get`, which it calls.
-                unsafe { sys::mi_option_get_size(number) }
-            })
-        }
-        #[cfg(not(mimalloc_has_option_get_size))]
-        {
-            let value = usize::try_from(self.get().max(0)).unwrap_or(usize::MAX);
-            let unit = if self.unit() == Unit::Kibibytes {
-                KIB
-            } else {
-                1
-            };
-            value.saturating_mul(unit).min(isize::MAX as usize)
-        }
+        self.number().map_or(0, |number| {
+            // SAFETY: the number is of the linked library.
+            unsafe { raw::option::get_size(number, self.unit().size()) }
+        })
     }
 
     /// Whether the value is anything but 0.
@@ -212,8 +181,8 @@ impl Option {
     /// option that is no amount of memory.
     pub fn set_size(self, bytes: usize) -> Result<(), OptionError> {
         let value = match self.unit() {
-            Unit::Bytes => bytes,
-            Unit::Kibibytes => bytes.div_ceil(KIB),
+            Unit::Bytes => bytes as u64,
+            Unit::Kibibytes => kibibytes(bytes as u64),
             _ => return Err(OptionError::new(self, OptionErrorKind::NotASize)),
         };
         let value = i64::try_from(value)
@@ -297,7 +266,7 @@ impl Option {
         let (number, value) = self.checked(value)?;
         // SAFETY: the number is of the linked library; what the value may break
         // the caller answers for.
-        unsafe { sys::mi_option_set(number, value) };
+        unsafe { raw::option::set(number, value) };
         Ok(())
     }
 
@@ -314,7 +283,7 @@ impl Option {
         let (number, value) = self.checked(value)?;
         // SAFETY: the number is of the linked library; what the value may break
         // the caller answers for.
-        unsafe { sys::mi_option_set_default(number, value) };
+        unsafe { raw::option::set_default(number, value) };
         Ok(())
     }
 
@@ -336,7 +305,7 @@ impl Option {
     }
 
     /// Writes one line an option: name, value, unit. The text that upstream
-    /// prints is that of [`print_options`].
+    /// prints is that of [`print`].
     ///
     /// # Errors
     ///
@@ -361,30 +330,8 @@ impl fmt::Display for Option {
 /// [`hooks::set_output`](crate::hooks::set_output) says.
 #[cfg(mimalloc_has_options_print)]
 #[doc(alias = "mi_options_print")]
-pub fn print_options() {
-    // SAFETY: reads the options and writes to the output handler; any thread,
-    // any time.
-    unsafe { sys::mi_options_print() };
-}
-
-/// Keeps blocks of threads that have ended out of heaps that are made from now
-/// on.
-///
-/// When a heap needs memory, engine v2 takes over what such threads left, with
-/// their live blocks, into that very heap, although heaps that can be destroyed
-/// are marked not to; destroying the heap would free those blocks. This option
-/// is the one way to stop it. Threads then get such memory back when they free
-/// a block in it.
-#[cfg(mimalloc_v2)]
-pub(crate) fn keep_segments_apart() {
-    use core::sync::atomic::{AtomicBool, Ordering};
-
-    static DONE: AtomicBool = AtomicBool::new(false);
-    if !DONE.load(Ordering::Acquire) {
-        // SAFETY: 0 is the value that there is nothing to promise for.
-        let _ = unsafe { Option::MaxSegmentReclaim.set_unchecked(0) };
-        DONE.store(true, Ordering::Release);
-    }
+pub fn print() {
+    raw::option::print();
 }
 
 /// `value` as C's `long`, if it fits.
@@ -417,14 +364,41 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-#[cfg(mimalloc_option_table)]
-const fn lookup(name: &str) -> core::option::Option<sys::mi_option_t> {
-    let mut i = 0;
-    while i < NUMBERS.len() {
-        if same(NUMBERS[i].0, name) {
-            return Some(NUMBERS[i].1 as sys::mi_option_t);
-        }
-        i += 1;
+/// The numbers of the options in the linked library: those of the bindings.
+#[cfg(not(mimalloc_option_table))]
+mod numbers {
+    use mimalloc_sys as sys;
+
+    pub(super) const fn number(option: super::Option) -> core::option::Option<sys::mi_option_t> {
+        Some(option.info().number)
     }
-    None
+}
+
+/// The numbers of the options in a system library of another version, by name.
+#[cfg(mimalloc_option_table)]
+mod numbers {
+    use mimalloc_sys as sys;
+
+    const NUMBERS: &[(&str, i32)] = include!(concat!(env!("OUT_DIR"), "/option_numbers.rs"));
+
+    pub(super) const fn number(option: super::Option) -> core::option::Option<sys::mi_option_t> {
+        let former = option.info().former;
+        let (mut found, mut i) = (lookup(option.name()), 0);
+        while found.is_none() && i < former.len() {
+            found = lookup(former[i]);
+            i += 1;
+        }
+        found
+    }
+
+    const fn lookup(name: &str) -> core::option::Option<sys::mi_option_t> {
+        let mut i = 0;
+        while i < NUMBERS.len() {
+            if super::same(NUMBERS[i].0, name) {
+                return Some(NUMBERS[i].1 as sys::mi_option_t);
+            }
+            i += 1;
+        }
+        None
+    }
 }

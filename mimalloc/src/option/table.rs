@@ -73,18 +73,16 @@ macro_rules! options {
         /// # Examples
         ///
         /// ```
-        /// use mimalloc::{KiB, MiB};
-        ///
-        /// # fn main() -> Result<(), mimalloc::OptionError> {
+        /// # fn main() -> Result<(), mimalloc::option::OptionError> {
         /// // Give freed memory back at once instead of after a while.
         /// mimalloc::Option::PurgeDelay.set(0)?;
         /// assert_eq!(mimalloc::Option::PurgeDelay.get(), 0);
         ///
         /// // Reserve the next arenas in smaller pieces. Sizes are bytes.
-        /// mimalloc::Option::ArenaReserve.set_size(64 * MiB)?;
-        /// assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 * MiB);
+        /// mimalloc::Option::ArenaReserve.set_size(64 << 20)?;
+        /// assert_eq!(mimalloc::Option::ArenaReserve.get_size(), 64 << 20);
         /// // The number underneath is in KiB, as in C.
-        /// assert_eq!(mimalloc::Option::ArenaReserve.get(), (64 * MiB / KiB) as i64);
+        /// assert_eq!(mimalloc::Option::ArenaReserve.get(), (64 << 10) as i64);
         /// # Ok(())
         /// # }
         /// ```

@@ -33,6 +33,14 @@ impl Unit {
         matches!(self, Self::Bytes | Self::Kibibytes)
     }
 
+    /// The bytes that one of this unit is; 1 where it is no size.
+    pub(super) const fn size(self) -> usize {
+        match self {
+            Self::Kibibytes => 1024,
+            _ => 1,
+        }
+    }
+
     /// The suffix that upstream prints behind a number of this unit.
     pub(super) const fn suffix(self) -> &'static str {
         match self {
@@ -67,4 +75,9 @@ pub enum ReadWhen {
     Exit,
     /// Never: the option is left over from older versions.
     Never,
+}
+
+/// An amount of memory in whole KiB, rounded up, as for the environment variable.
+pub(crate) const fn kibibytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1024)
 }

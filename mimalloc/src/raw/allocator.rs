@@ -19,13 +19,18 @@ const FRESH_ZERO_MIN: usize = 128 * 1024;
 ///
 /// As for [`alloc::resize`], with `new` for `new_size`.
 #[inline(always)]
-unsafe fn refit<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+unsafe fn resize_layout<S: RawAlloc>(
+    backend: S,
+    ptr: *mut u8,
+    old: Layout,
+    new: Layout,
+) -> *mut u8 {
     if old.align() == new.align() {
         // SAFETY: as promised by the caller.
         unsafe { alloc::resize(backend, ptr, old, new.size()) }
     } else {
         // SAFETY: as promised by the caller.
-        unsafe { realign(backend, ptr, old, new) }
+        unsafe { change_align(backend, ptr, old, new) }
     }
 }
 
@@ -33,9 +38,9 @@ unsafe fn refit<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout)
 ///
 /// # Safety
 ///
-/// As for [`refit`].
+/// As for [`resize_layout`].
 #[inline(never)]
-unsafe fn realign<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+unsafe fn change_align<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
     if old.align() <= KEEP_ALIGN_MAX && !is_refused(new.size(), new.align()) {
         // SAFETY: the block is live and the backend usable; an alignment this
         // modest never makes a block point into a larger page.
@@ -113,7 +118,7 @@ pub(crate) unsafe fn grow<S: RawAlloc, const ZERO: bool>(
         return NonNull::new(unsafe { grow_zeroed_large(backend, ptr.as_ptr(), old, new) });
     }
     // SAFETY: as above.
-    let grown = unsafe { refit(backend, ptr.as_ptr(), old, new) };
+    let grown = unsafe { resize_layout(backend, ptr.as_ptr(), old, new) };
     if ZERO {
         // SAFETY: `grown` is null or holds `new.size()` bytes.
         unsafe { zero_tail(grown, old.size(), new.size()) };
@@ -195,7 +200,7 @@ pub(crate) unsafe fn shrink<S: RawAlloc>(
     }
     // SAFETY: neither size is zero, as `old` is the larger; the rest is the
     // caller's promise.
-    NonNull::new(unsafe { refit(backend, ptr.as_ptr(), old, new) })
+    NonNull::new(unsafe { resize_layout(backend, ptr.as_ptr(), old, new) })
 }
 
 /// The "block" of a layout without size: aligned, and nobody's memory.

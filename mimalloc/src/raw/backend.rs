@@ -8,12 +8,8 @@ use core::ffi::c_void;
 
 use mimalloc_sys as sys;
 
-#[cfg(mimalloc_has_word_sizes)]
-use super::size_class::words;
-use super::theap;
-#[cfg(mimalloc_theap_cache)]
-use super::theap_cache;
 use super::theap_cache::HeapId;
+use super::{engine, thread};
 
 /// The C entries of one place to allocate from.
 ///
@@ -69,31 +65,14 @@ unsafe impl RawAlloc for DefaultHeap {
 
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
-        // The word-sized entry saves rounding at run time.
-        #[cfg(mimalloc_has_word_sizes)]
         // SAFETY: the caller keeps `size` within the small sizes.
-        unsafe {
-            sys::mi_wmalloc_small(words(size))
-        }
-        #[cfg(not(mimalloc_has_word_sizes))]
-        // SAFETY: the caller keeps `size` within the small sizes.
-        unsafe {
-            sys::mi_malloc_small(size)
-        }
+        unsafe { engine::malloc_small(size) }
     }
 
     #[inline(always)]
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(mimalloc_has_word_sizes)]
         // SAFETY: the caller keeps `size` within the small sizes.
-        unsafe {
-            sys::mi_wzalloc_small(words(size))
-        }
-        #[cfg(not(mimalloc_has_word_sizes))]
-        // SAFETY: the caller keeps `size` within the small sizes.
-        unsafe {
-            sys::mi_zalloc_small(size)
-        }
+        unsafe { engine::zalloc_small(size) }
     }
 
     #[inline(always)]
@@ -159,47 +138,78 @@ impl HeapBackend {
     pub(crate) const unsafe fn new(heap: *mut sys::mi_heap_t, id: HeapId) -> Self {
         Self { heap, id }
     }
+
+    /// The C heap.
+    #[inline(always)]
+    #[allow(dead_code, reason = "engine v2 has no theap to look up")]
+    pub(crate) const fn as_raw(self) -> *mut sys::mi_heap_t {
+        self.heap
+    }
 }
 
-/// Entries that go to the thread's part of the heap where it is via_theap_cache.
-macro_rules! via_theap_cache {
+/// The entry for small zeroed blocks of a heap, which old libraries lack.
+#[allow(unused_imports, reason = "not called where threads remember theaps")]
+mod zalloc_small {
+    #[cfg(not(mimalloc_has_heap_zalloc_small))]
+    pub(super) use mimalloc_sys::mi_heap_zalloc as heap_zalloc_small;
+    #[cfg(mimalloc_has_heap_zalloc_small)]
+    pub(super) use mimalloc_sys::mi_heap_zalloc_small as heap_zalloc_small;
+}
+
+/// Calls an entry of the heap.
+#[cfg(not(mimalloc_theap_cache))]
+macro_rules! heap_or_theap {
+    ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {
+        // SAFETY: the heap is usable by `new`; the rest is promised by the caller.
+        unsafe { $plain($heap.heap, $($argument),*) }
+    };
+}
+
+/// Calls the same entry of the thread's part of the heap, which the thread
+/// remembers.
+#[cfg(mimalloc_theap_cache)]
+macro_rules! heap_or_theap {
+    ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {{
+        #[cold]
+        #[inline(never)]
+        unsafe fn not_last(heap: HeapBackend, $($argument: $type),*) -> *mut c_void {
+            if let Some(theap) = super::theap_cache::find(heap.id) {
+                // SAFETY: as below.
+                let theap = unsafe { engine::LocalBackend::new(theap) };
+                // SAFETY: as below.
+                return unsafe { theap.$entry($($argument),*) };
+            }
+            // SAFETY: the heap is usable by `new`.
+            let theap = unsafe { engine::find_theap(heap.heap) };
+            // SAFETY: found on this thread, for a heap that lives.
+            let backend = unsafe { engine::LocalBackend::new(theap) };
+            // SAFETY: what was found can be asked; the rest is promised by the
+            // caller.
+            let block = unsafe { backend.$entry($($argument),*) };
+            if !block.is_null() {
+                // SAFETY: one that gives blocks is the thread's part.
+                unsafe { super::theap_cache::remember(heap.id, theap) };
+            }
+            block
+        }
+        if let Some(theap) = super::theap_cache::last($heap.id) {
+            // SAFETY: remembered on this thread for this heap, which lives.
+            let theap = unsafe { engine::LocalBackend::new(theap) };
+            // SAFETY: the rest is promised by the caller.
+            return unsafe { theap.$entry($($argument),*) };
+        }
+        // SAFETY: as promised by the caller.
+        unsafe { not_last($heap, $($argument),*) }
+    }};
+}
+
+/// Entries that go to the thread's part of the heap where the thread remembers
+/// it.
+macro_rules! entries {
     ($($entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
         #[inline(always)]
         unsafe fn $entry(self, $($argument: $type),*) -> *mut c_void {
-            #[cfg(mimalloc_theap_cache)]
-            {
-                #[cold]
-                #[inline(never)]
-                unsafe fn not_last(heap: HeapBackend, $($argument: $type),*) -> *mut c_void {
-                    if let Some(theap) = theap_cache::find(heap.id) {
-                        // SAFETY: as below.
-                        return unsafe { TheapBackend(theap).$entry($($argument),*) };
-                    }
-                    // SAFETY: the heap is usable by `new`.
-                    let theap = unsafe { theap::find(heap.heap) };
-                    // SAFETY: what was found can be asked; the rest is promised
-                    // by the caller.
-                    let block = unsafe { TheapBackend(theap).$entry($($argument),*) };
-                    if !block.is_null() {
-                        // SAFETY: one that gives blocks is the thread's part.
-                        unsafe { theap_cache::remember(heap.id, theap) };
-                    }
-                    block
-                }
-                if let Some(theap) = theap_cache::last(self.id) {
-                    // SAFETY: via_theap_cache on this thread for this heap, which
-                    // lives; the rest is promised by the caller.
-                    return unsafe { TheapBackend(theap).$entry($($argument),*) };
-                }
-                // SAFETY: as promised by the caller.
-                unsafe { not_last(self, $($argument),*) }
-            }
-            #[cfg(not(mimalloc_theap_cache))]
-            // SAFETY: the heap is usable by `new`; the rest is promised by the
-            // caller.
-            unsafe {
-                $plain(self.heap, $($argument),*)
-            }
+            heap_or_theap!($plain, $entry, self $(, $argument: $type)*)
         }
     )*};
 }
@@ -209,25 +219,18 @@ macro_rules! via_theap_cache {
 unsafe impl RawAlloc for HeapBackend {
     #[inline(always)]
     fn is_available(self) -> bool {
-        theap::thread_is_initialized()
+        thread::thread_is_initialized()
     }
 
-    via_theap_cache! {
+    entries! {
         malloc_small(size: usize) -> sys::mi_heap_malloc_small;
+        zalloc_small(size: usize) -> zalloc_small::heap_zalloc_small;
         malloc(size: usize) -> sys::mi_heap_malloc;
         zalloc(size: usize) -> sys::mi_heap_zalloc;
         realloc(ptr: *mut c_void, size: usize) -> sys::mi_heap_realloc;
     }
-    #[cfg(mimalloc_has_heap_zalloc_small)]
-    via_theap_cache! {
-        zalloc_small(size: usize) -> sys::mi_heap_zalloc_small;
-    }
-    #[cfg(not(mimalloc_has_heap_zalloc_small))]
-    via_theap_cache! {
-        zalloc_small(size: usize) -> sys::mi_heap_zalloc;
-    }
 
-    // Not via_theap_cache: these stand behind attempts that are, which would have to
+    // Not remembered: these stand behind attempts that are, which would have to
     // keep the number for them (five instructions).
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
@@ -254,128 +257,5 @@ unsafe impl RawAlloc for HeapBackend {
         }
         // SAFETY: the heap is usable by `new`; the caller passes a live block.
         Some(unsafe { sys::mi_heap_realloc_aligned(self.heap, ptr, size, align) })
-    }
-}
-
-/// The current thread's part of a heap, found once instead of on each call.
-#[cfg(mimalloc_v3)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TheapBackend(*mut sys::mi_theap_t);
-
-#[cfg(mimalloc_v3)]
-impl TheapBackend {
-    /// # Safety
-    ///
-    /// `theap` must come from `theap::find` on the current thread, and its
-    /// heap must be live for as long as the value is used.
-    #[inline(always)]
-    pub(crate) const unsafe fn new(theap: *mut sys::mi_theap_t) -> Self {
-        Self(theap)
-    }
-}
-
-#[cfg(mimalloc_v3)]
-// SAFETY: `TheapBackend::new` makes the caller promise a usable theap; upstream
-// documents size and alignment as required above. When upstream could not make
-// a theap it hands out one whose every allocation is null.
-unsafe impl RawAlloc for TheapBackend {
-    #[inline(always)]
-    fn is_available(self) -> bool {
-        // See `theap::find`.
-        cfg!(mimalloc_patched) || !self.0.is_null()
-    }
-
-    #[inline(always)]
-    unsafe fn malloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(mimalloc_inline_alloc)]
-        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
-        unsafe {
-            sys::mimalloc_sys_theap_wmalloc_small(self.0, words(size))
-        }
-        #[cfg(all(mimalloc_has_word_sizes, not(mimalloc_inline_alloc)))]
-        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
-        unsafe {
-            sys::mi_theap_wmalloc_small(self.0, words(size))
-        }
-        #[cfg(not(mimalloc_has_word_sizes))]
-        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
-        unsafe {
-            sys::mi_theap_malloc_small(self.0, size)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
-        #[cfg(mimalloc_has_word_sizes)]
-        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
-        unsafe {
-            sys::mi_theap_wzalloc_small(self.0, words(size))
-        }
-        #[cfg(not(mimalloc_has_word_sizes))]
-        // SAFETY: the theap is usable by `new`; the caller keeps `size` small.
-        unsafe {
-            sys::mi_theap_zalloc_small(self.0, size)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn malloc(self, size: usize) -> *mut c_void {
-        // SAFETY: the theap is usable by `new`.
-        unsafe { sys::mi_theap_malloc(self.0, size) }
-    }
-
-    #[inline(always)]
-    unsafe fn zalloc(self, size: usize) -> *mut c_void {
-        // SAFETY: the theap is usable by `new`.
-        unsafe { sys::mi_theap_zalloc(self.0, size) }
-    }
-
-    #[inline(always)]
-    unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        // SAFETY: the theap is usable by `new`.
-        unsafe { sys::mi_theap_malloc_aligned(self.0, size, align) }
-    }
-
-    #[inline(always)]
-    unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        #[cfg(mimalloc_has_theap_zalloc_aligned)]
-        // SAFETY: the theap is usable by `new`.
-        unsafe {
-            sys::mi_theap_zalloc_aligned(self.0, size, align)
-        }
-        #[cfg(not(mimalloc_has_theap_zalloc_aligned))]
-        {
-            // SAFETY: the theap is usable by `new`.
-            let block = unsafe { sys::mi_theap_malloc_aligned(self.0, size, align) };
-            if !block.is_null() {
-                // SAFETY: a fresh block of at least this size.
-                unsafe { block.write_bytes(0, size) };
-            }
-            block
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
-        // SAFETY: the theap is usable by `new`; the caller passes a live block.
-        unsafe { sys::mi_theap_realloc(self.0, ptr, size) }
-    }
-
-    #[cfg(mimalloc_has_theap_realloc_aligned)]
-    #[inline(always)]
-    unsafe fn realloc_aligned(
-        self,
-        ptr: *mut c_void,
-        size: usize,
-        align: usize,
-    ) -> Option<*mut c_void> {
-        // SAFETY: the theap is usable by `new`; the caller passes a live block.
-        Some(unsafe { sys::mi_theap_realloc_aligned(self.0, ptr, size, align) })
-    }
-
-    #[cfg(not(mimalloc_has_theap_realloc_aligned))]
-    #[inline(always)]
-    unsafe fn realloc_aligned(self, _: *mut c_void, _: usize, _: usize) -> Option<*mut c_void> {
-        None
     }
 }

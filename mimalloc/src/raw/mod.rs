@@ -1,14 +1,34 @@
-//! The seam to C: the only place that allocates, reallocates or frees through
-//! mimalloc's functions. Everything above speaks in [`core::alloc::Layout`].
+//! The seam to C: **only this folder names C functions** (`sys::mi_…`,
+//! `sys::mimalloc_sys_…`). The test `only_raw_names_c_functions` keeps that rule.
+//!
+//! The public files speak in Rust's types. Types and constants of
+//! `mimalloc_sys` may appear in them.
+//!
+//! | modules | what is in them |
+//! |---|---|
+//! | [`size_class`], [`alloc`], [`allocator`], [`backend`], [`theap_cache`] | blocks: from a [`Layout`](core::alloc::Layout) to the cheapest sound C call |
+//! | [`engine`] | what differs between the engines |
+//! | [`arena`], [`heap`], [`hooks`], [`option`], [`process`], [`profiler`], [`stats`], [`string`], [`thread`] | one family of C functions each, with what a call needs |
+//! | [`buffer`] | a list for places where nothing may be allocated |
+//!
+//! A function here is safe when nothing that a caller does makes the C call
+//! wrong; its comment says why. Otherwise the function is `unsafe`, and says what
+//! the caller promises.
 
 pub(crate) mod alloc;
 pub(crate) mod allocator;
+pub(crate) mod arena;
 pub(crate) mod backend;
 pub(crate) mod buffer;
-pub(crate) mod keep;
-pub(crate) mod lock;
+pub(crate) mod engine;
+pub(crate) mod heap;
+pub(crate) mod hooks;
+pub(crate) mod option;
+pub(crate) mod process;
+#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+pub(crate) mod profiler;
 pub(crate) mod size_class;
+pub(crate) mod stats;
 pub(crate) mod string;
-pub(crate) mod theap;
-#[cfg_attr(not(mimalloc_theap_cache), path = "theap_cache_none.rs")]
 pub(crate) mod theap_cache;
+pub(crate) mod thread;

@@ -19,15 +19,6 @@ pub(crate) const fn fits_default_align(size: usize, align: usize) -> bool {
     align <= WORD || (align <= MAX_ALIGN && align <= size)
 }
 
-/// The machine words that hold `size` bytes, at most [`SMALL_MAX`]
-/// (`mi_wsize_from_size`, which older headers lack).
-#[cfg(mimalloc_has_word_sizes)]
-#[inline(always)]
-#[allow(clippy::manual_div_ceil, reason = "takes a comparison more")]
-pub(crate) const fn words(size: usize) -> usize {
-    (size + WORD - 1) / WORD
-}
-
 /// Whether `size` may use the small allocation entries.
 #[inline(always)]
 pub(crate) const fn is_small(size: usize) -> bool {

@@ -8,7 +8,7 @@ use crate::heap::Heap;
 
 /// A string, or part of one, to copy to a fresh block.
 #[derive(Clone, Copy)]
-pub(crate) enum Text {
+pub(crate) enum CopyMode {
     /// All of it.
     Whole,
     /// At most that many bytes.
@@ -24,15 +24,15 @@ pub(crate) enum Text {
 /// # Safety
 ///
 /// `from` is a C string.
-pub(crate) unsafe fn copy(from: *const c_char, text: Text) -> *mut c_char {
-    match text {
+pub(crate) unsafe fn copy(from: *const c_char, mode: CopyMode) -> *mut c_char {
+    match mode {
         // SAFETY: a C string, by the caller.
-        Text::Whole => unsafe { sys::mi_strdup(from) },
+        CopyMode::Whole => unsafe { sys::mi_strdup(from) },
         // SAFETY: a C string, by the caller.
-        Text::Prefix(len) => unsafe { sys::mi_strndup(from, len) },
+        CopyMode::Prefix(len) => unsafe { sys::mi_strndup(from, len) },
         #[cfg(all(unix, feature = "std"))]
         // SAFETY: a C string, by the caller; null asks for a block.
-        Text::Path => unsafe { sys::mi_realpath(from, core::ptr::null_mut()) },
+        CopyMode::Path => unsafe { sys::mi_realpath(from, core::ptr::null_mut()) },
     }
 }
 
@@ -41,19 +41,19 @@ pub(crate) unsafe fn copy(from: *const c_char, text: Text) -> *mut c_char {
 /// # Safety
 ///
 /// `from` is a C string.
-pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, text: Text) -> *mut c_char {
+pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, mode: CopyMode) -> *mut c_char {
     let heap = heap.as_raw();
-    if !super::theap::thread_is_initialized() {
+    if !super::thread::thread_is_initialized() {
         return core::ptr::null_mut();
     }
-    match text {
+    match mode {
         // SAFETY: a live heap and a C string, by the caller.
-        Text::Whole => unsafe { sys::mi_heap_strdup(heap, from) },
+        CopyMode::Whole => unsafe { sys::mi_heap_strdup(heap, from) },
         // SAFETY: a live heap and a C string, by the caller.
-        Text::Prefix(len) => unsafe { sys::mi_heap_strndup(heap, from, len) },
+        CopyMode::Prefix(len) => unsafe { sys::mi_heap_strndup(heap, from, len) },
         #[cfg(all(unix, feature = "std"))]
         // SAFETY: a live heap and a C string; null asks for a block.
-        Text::Path => unsafe { sys::mi_heap_realpath(heap, from, core::ptr::null_mut()) },
+        CopyMode::Path => unsafe { sys::mi_heap_realpath(heap, from, core::ptr::null_mut()) },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use mimalloc::{Arena, RegionAttributes, Heap, HeapCString, MiMalloc, hooks};
+use mimalloc::{Arena, Heap, HeapCString, MiMalloc, arena::RegionAttributes, hooks};
 
 fn main() {
     let heap = Heap::new().unwrap();

@@ -3,7 +3,8 @@
 use core::fmt::{self, Write};
 
 use super::{Bin, StatCount, Stats, StatsError, Value};
-use crate::process::{ProcessInfo, version};
+use crate::stats::{ProcessInfo, process_info};
+use crate::version;
 
 impl Stats {
     /// Writes the statistics as a JSON object. The names are those of the
@@ -49,28 +50,19 @@ impl Stats {
             }
             writeln!(out, ",")
         })?;
-        write_bins("malloc_bins", self.malloc_bins(), out)?;
+        write_list("malloc_bins", self.malloc_bins(), write_bin, out)?;
         writeln!(out, ",")?;
-        write_bins("page_bins", self.page_bins(), out)?;
+        write_list("page_bins", self.page_bins(), write_bin, out)?;
         #[cfg(mimalloc_v3)]
         {
             writeln!(out, ",")?;
-            writeln!(out, "  \"chunk_bins\": [")?;
-            let mut left = self.chunk_bins().len();
-            for (kind, count) in self.chunk_bins() {
-                write!(out, "    {{ ")?;
-                write_count(count, out)?;
-                write!(out, ", \"bin\": \"{}\" }}", kind.letter())?;
-                left -= 1;
-                writeln!(out, "{}", if left > 0 { "," } else { "" })?;
-            }
-            write!(out, "  ]")?;
+            write_list("chunk_bins", self.chunk_bins(), write_chunks, out)?;
         }
         writeln!(out, "\n}}")
     }
 }
 
-/// Writes [`Stats::get`] and [`process_info`](crate::process_info) as one JSON
+/// Writes [`Stats::get`] and [`process_info`] as one JSON
 /// object, the shape of upstream's `mi_stats_get_json`.
 ///
 /// # Errors
@@ -79,9 +71,9 @@ impl Stats {
 /// where [`Stats::get`] fails.
 #[doc(alias = "mi_stats_get_json")]
 #[doc(alias = "mi_subproc_stats_get_json")]
-pub fn write_stats_json(out: &mut (impl Write + ?Sized)) -> fmt::Result {
+pub fn write_json(out: &mut (impl Write + ?Sized)) -> fmt::Result {
     let stats = Stats::get().map_err(|StatsError { .. }| fmt::Error)?;
-    stats.write_document(Some(&crate::process::process_info()), out)
+    stats.write_document(Some(&process_info()), out)
 }
 
 fn write_count(count: StatCount, out: &mut (impl Write + ?Sized)) -> fmt::Result {
@@ -92,19 +84,34 @@ fn write_count(count: StatCount, out: &mut (impl Write + ?Sized)) -> fmt::Result
     )
 }
 
-fn write_bins(
+fn write_bin<W: Write + ?Sized>(bin: Bin, out: &mut W) -> fmt::Result {
+    write_count(bin.count, out)?;
+    write!(out, ", \"block_size\": {}", bin.block_size)
+}
+
+#[cfg(mimalloc_v3)]
+fn write_chunks<W: Write + ?Sized>(
+    (kind, count): (super::ChunkKind, StatCount),
+    out: &mut W,
+) -> fmt::Result {
+    write_count(count, out)?;
+    write!(out, ", \"bin\": \"{}\"", kind.letter())
+}
+
+/// Writes a list of objects, each on a line of its own.
+fn write_list<I: ExactSizeIterator, W: Write + ?Sized>(
     name: &str,
-    bins: impl ExactSizeIterator<Item = Bin>,
-    out: &mut (impl Write + ?Sized),
+    items: I,
+    write_item: fn(I::Item, &mut W) -> fmt::Result,
+    out: &mut W,
 ) -> fmt::Result {
     writeln!(out, "  \"{name}\": [")?;
-    let mut left = bins.len();
-    for bin in bins {
+    let mut left = items.len();
+    for item in items {
         write!(out, "    {{ ")?;
-        write_count(bin.count, out)?;
-        write!(out, ", \"block_size\": {} }}", bin.block_size)?;
+        write_item(item, out)?;
         left -= 1;
-        writeln!(out, "{}", if left > 0 { "," } else { "" })?;
+        writeln!(out, " }}{}", if left > 0 { "," } else { "" })?;
     }
     write!(out, "  ]")
 }

@@ -13,297 +13,267 @@
 //!
 //! A member must not enter again: nothing between entering and leaving may run
 //! the program's own code.
-//!
-//! Engine v2 keeps its statistics in one static and needs none of this.
 
-#[cfg(mimalloc_v3)]
-pub(crate) use groups::{destroying, walking};
-#[cfg(mimalloc_v2)]
-pub(crate) use nothing::{destroying, walking};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-#[cfg(mimalloc_v2)]
-mod nothing {
-    /// Stands in for membership.
-    #[derive(Debug)]
-    #[must_use]
-    pub(crate) struct Guard;
-
-    /// Enters the group of those that destroy heaps.
-    #[inline(always)]
-    pub(crate) fn destroying() -> Guard {
-        Guard
-    }
-
-    /// Enters the group of those that walk all heaps.
-    #[inline(always)]
-    pub(crate) fn walking() -> Guard {
-        Guard
-    }
+/// Those who may be inside together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    Walks = 0,
+    Destructions = 1,
 }
 
-#[cfg(mimalloc_v3)]
-mod groups {
-    use core::sync::atomic::{AtomicUsize, Ordering};
+/// What a member finds when it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// It is inside.
+    Inside,
+    /// It is inside once this phase has come.
+    InPhase(usize),
+    /// There are so many that it can't be counted.
+    Full,
+}
 
-    /// Those who may be inside together.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(super) enum Group {
-        Walks = 0,
-        Destructions = 1,
+/// The lock, in one word: whose phase it is, how many are inside, and how
+/// many of each group wait.
+///
+/// # Invariants
+///
+/// - Only members of the phase's group are inside.
+/// - Nobody waits while nobody is inside; members of the phase's group wait
+///   only while members of the other group do.
+/// - Members of the other group wait for the next phase, those of the
+///   phase's own group for the one after it. The phase that a member waits
+///   for does not end before the member has left, so that four numbers of
+///   phases are enough to tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct State(usize);
+
+/// Bits of each count: three counts and the phase fill a word.
+const COUNT_BITS: u32 = (usize::BITS - 2) / 3;
+const COUNT_MAX: usize = (1 << COUNT_BITS) - 1;
+
+impl State {
+    const EMPTY: Self = Self(0);
+
+    /// 0 to 3; even phases are the walks'.
+    const fn phase(self) -> usize {
+        self.0 & 3
     }
 
-    /// What a member finds when it comes.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(super) enum Entry {
-        /// It is inside.
-        Inside,
-        /// It is inside once this phase has come.
-        InPhase(usize),
-        /// There are so many that it can't be counted.
-        Full,
+    const fn is_phase_of(self, group: Group) -> bool {
+        self.phase() % 2 == group as usize
     }
 
-    /// The lock, in one word: whose phase it is, how many are inside, and how
-    /// many of each group wait.
-    ///
-    /// # Invariants
-    ///
-    /// - Only members of the phase's group are inside.
-    /// - Nobody waits while nobody is inside; members of the phase's group wait
-    ///   only while members of the other group do.
-    /// - Members of the other group wait for the next phase, those of the
-    ///   phase's own group for the one after it. The phase that a member waits
-    ///   for does not end before the member has left, so that four numbers of
-    ///   phases are enough to tell them apart.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub(super) struct State(usize);
+    const fn shift(place: u32) -> u32 {
+        2 + place * COUNT_BITS
+    }
 
-    /// Bits of each count: three counts and the phase fill a word.
-    const COUNT_BITS: u32 = (usize::BITS - 2) / 3;
-    const COUNT_MAX: usize = (1 << COUNT_BITS) - 1;
+    const fn count(self, place: u32) -> usize {
+        self.0 >> Self::shift(place) & COUNT_MAX
+    }
 
-    impl State {
-        pub(super) const EMPTY: Self = Self(0);
+    const fn inside(self) -> usize {
+        self.count(0)
+    }
 
-        /// 0 to 3; even phases are the walks'.
-        pub(super) const fn phase(self) -> usize {
-            self.0 & 3
+    #[cfg(test)]
+    const fn waiting(self, group: Group) -> usize {
+        self.count(1 + group as u32)
+    }
+
+    const fn of(phase: usize, inside: usize, waiting: [usize; 2]) -> Self {
+        Self(
+            (phase % 4)
+                | (inside << Self::shift(0))
+                | (waiting[0] << Self::shift(1))
+                | (waiting[1] << Self::shift(2)),
+        )
+    }
+
+    const fn parts(self) -> (usize, usize, [usize; 2]) {
+        (self.phase(), self.inside(), [self.count(1), self.count(2)])
+    }
+
+    /// With one more member.
+    const fn enter(self, group: Group) -> (Self, Entry) {
+        let (phase, inside, mut waiting) = self.parts();
+        let other = 1 - group as usize;
+        if inside == 0 {
+            let phase = if self.is_phase_of(group) {
+                phase
+            } else {
+                phase + 1
+            };
+            return (Self::of(phase, 1, waiting), Entry::Inside);
         }
-
-        const fn is_phase_of(self, group: Group) -> bool {
-            self.phase() % 2 == group as usize
-        }
-
-        const fn shift(place: u32) -> u32 {
-            2 + place * COUNT_BITS
-        }
-
-        const fn count(self, place: u32) -> usize {
-            self.0 >> Self::shift(place) & COUNT_MAX
-        }
-
-        pub(super) const fn inside(self) -> usize {
-            self.count(0)
-        }
-
-        #[cfg(test)]
-        pub(super) const fn waiting(self, group: Group) -> usize {
-            self.count(1 + group as u32)
-        }
-
-        const fn of(phase: usize, inside: usize, waiting: [usize; 2]) -> Self {
-            Self(
-                (phase % 4)
-                    | (inside << Self::shift(0))
-                    | (waiting[0] << Self::shift(1))
-                    | (waiting[1] << Self::shift(2)),
-            )
-        }
-
-        const fn parts(self) -> (usize, usize, [usize; 2]) {
-            (self.phase(), self.inside(), [self.count(1), self.count(2)])
-        }
-
-        /// With one more member.
-        pub(super) const fn enter(self, group: Group) -> (Self, Entry) {
-            let (phase, inside, mut waiting) = self.parts();
-            let other = 1 - group as usize;
-            if inside == 0 {
-                let phase = if self.is_phase_of(group) {
-                    phase
-                } else {
-                    phase + 1
-                };
-                return (Self::of(phase, 1, waiting), Entry::Inside);
-            }
-            let is_phase = self.is_phase_of(group);
-            if is_phase && waiting[other] == 0 {
-                if inside == COUNT_MAX {
-                    return (self, Entry::Full);
-                }
-                return (Self::of(phase, inside + 1, waiting), Entry::Inside);
-            }
-            if waiting[group as usize] == COUNT_MAX {
+        let is_phase = self.is_phase_of(group);
+        if is_phase && waiting[other] == 0 {
+            if inside == COUNT_MAX {
                 return (self, Entry::Full);
             }
-            waiting[group as usize] += 1;
-            let target = (phase + if is_phase { 2 } else { 1 }) % 4;
-            (Self::of(phase, inside, waiting), Entry::InPhase(target))
+            return (Self::of(phase, inside + 1, waiting), Entry::Inside);
         }
-
-        /// With one member less, and those inside whose turn that makes it.
-        pub(super) const fn leave(self) -> Self {
-            let (phase, inside, mut waiting) = self.parts();
-            let other = (phase + 1) % 2;
-            if inside == 1 && waiting[other] > 0 {
-                let inside = waiting[other];
-                waiting[other] = 0;
-                return Self::of(phase + 1, inside, waiting);
-            }
-            Self::of(phase, inside - 1, waiting)
+        if waiting[group as usize] == COUNT_MAX {
+            return (self, Entry::Full);
         }
+        waiting[group as usize] += 1;
+        let target = (phase + if is_phase { 2 } else { 1 }) % 4;
+        (Self::of(phase, inside, waiting), Entry::InPhase(target))
     }
 
-    /// The lock.
-    pub(super) struct Groups(AtomicUsize);
-
-    impl Groups {
-        pub(super) const fn new() -> Self {
-            Self(AtomicUsize::new(State::EMPTY.0))
+    /// With one member less, and those inside whose turn that makes it.
+    const fn leave(self) -> Self {
+        let (phase, inside, mut waiting) = self.parts();
+        let other = (phase + 1) % 2;
+        if inside == 1 && waiting[other] > 0 {
+            let inside = waiting[other];
+            waiting[other] = 0;
+            return Self::of(phase + 1, inside, waiting);
         }
-
-        pub(super) fn state(&self) -> State {
-            State(self.0.load(Ordering::Acquire))
-        }
-
-        /// Waits for the group's turn, and enters.
-        pub(super) fn enter(&self, group: Group) -> Guard<'_> {
-            let mut pause = Pause::new();
-            loop {
-                let now = self.state();
-                let (next, entry) = now.enter(group);
-                if entry == Entry::Full {
-                    pause.once();
-                } else if self.replace(now, next) {
-                    if let Entry::InPhase(phase) = entry {
-                        // Acquire: what those who left did comes before.
-                        while self.state().phase() != phase {
-                            pause.once();
-                        }
-                    }
-                    return Guard(self);
-                }
-            }
-        }
-
-        fn leave(&self) {
-            loop {
-                let now = self.state();
-                if self.replace(now, now.leave()) {
-                    return;
-                }
-            }
-        }
-
-        fn replace(&self, now: State, next: State) -> bool {
-            // Every change is one of the same chain of read-modify-writes, so
-            // that whoever reads a phase sees all that came before it.
-            (self.0)
-                .compare_exchange_weak(now.0, next.0, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-        }
-    }
-
-    /// Membership of one group; leaving the group is dropping it.
-    #[must_use]
-    pub(crate) struct Guard<'a>(&'a Groups);
-
-    impl Drop for Guard<'_> {
-        fn drop(&mut self) {
-            self.0.leave();
-        }
-    }
-
-    /// What to do while waiting: groups leave within microseconds to a few
-    /// milliseconds. No parking, because a waiter may be in the destructor of a
-    /// thread-local, where the standard library may have nothing to park on.
-    struct Pause(u32);
-
-    impl Pause {
-        const fn new() -> Self {
-            Self(0)
-        }
-
-        fn once(&mut self) {
-            self.0 = self.0.saturating_add(1);
-            if self.0 < 64 {
-                core::hint::spin_loop();
-            } else {
-                give_way(self.0 - 64);
-            }
-        }
-    }
-
-    /// Lets another thread run; a sleep, after many times, also one of lower
-    /// priority.
-    #[cfg(feature = "std")]
-    fn give_way(times: u32) {
-        if times < 256 {
-            std::thread::yield_now();
-        } else {
-            std::thread::sleep(core::time::Duration::from_micros(100));
-        }
-    }
-
-    /// Lets another thread run.
-    #[cfg(all(not(feature = "std"), unix))]
-    fn give_way(_times: u32) {
-        // POSIX declares it so, and it may be called at any time.
-        unsafe extern "C" {
-            safe fn sched_yield() -> core::ffi::c_int;
-        }
-        let _ = sched_yield();
-    }
-
-    /// Lets another thread run.
-    #[cfg(all(not(feature = "std"), windows))]
-    fn give_way(_times: u32) {
-        #[link(name = "kernel32")]
-        // Windows declares it so, and it may be called at any time.
-        unsafe extern "system" {
-            safe fn Sleep(milliseconds: u32);
-        }
-        Sleep(0);
-    }
-
-    #[cfg(all(not(feature = "std"), not(any(unix, windows))))]
-    fn give_way(_times: u32) {
-        core::hint::spin_loop();
-    }
-
-    static HEAPS: Groups = Groups::new();
-
-    /// Enters the group of those that destroy heaps.
-    #[inline]
-    pub(crate) fn destroying() -> Guard<'static> {
-        HEAPS.enter(Group::Destructions)
-    }
-
-    /// Enters the group of those that walk all heaps.
-    #[inline]
-    pub(crate) fn walking() -> Guard<'static> {
-        HEAPS.enter(Group::Walks)
+        Self::of(phase, inside - 1, waiting)
     }
 }
 
-#[cfg(all(test, mimalloc_v3))]
+/// The lock.
+struct Groups(AtomicUsize);
+
+impl Groups {
+    const fn new() -> Self {
+        Self(AtomicUsize::new(State::EMPTY.0))
+    }
+
+    fn state(&self) -> State {
+        State(self.0.load(Ordering::Acquire))
+    }
+
+    /// Waits for the group's turn, and enters.
+    fn enter(&self, group: Group) -> LockGuard<'_> {
+        let mut pause = Pause::new();
+        loop {
+            let now = self.state();
+            let (next, entry) = now.enter(group);
+            if entry == Entry::Full {
+                pause.once();
+            } else if self.replace(now, next) {
+                if let Entry::InPhase(phase) = entry {
+                    // Acquire: what those who left did comes before.
+                    while self.state().phase() != phase {
+                        pause.once();
+                    }
+                }
+                return LockGuard(self);
+            }
+        }
+    }
+
+    fn leave(&self) {
+        loop {
+            let now = self.state();
+            if self.replace(now, now.leave()) {
+                return;
+            }
+        }
+    }
+
+    fn replace(&self, now: State, next: State) -> bool {
+        // Every change is one of the same chain of read-modify-writes, so
+        // that whoever reads a phase sees all that came before it.
+        (self.0)
+            .compare_exchange_weak(now.0, next.0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
+/// Membership of one group; leaving the group is dropping it.
+#[must_use]
+pub(crate) struct LockGuard<'a>(&'a Groups);
+
+impl Drop for LockGuard<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// What to do while waiting: groups leave within microseconds to a few
+/// milliseconds. No parking, because a waiter may be in the destructor of a
+/// thread-local, where the standard library may have nothing to park on.
+struct Pause(u32);
+
+impl Pause {
+    const fn new() -> Self {
+        Self(0)
+    }
+
+    fn once(&mut self) {
+        self.0 = self.0.saturating_add(1);
+        if self.0 < 64 {
+            core::hint::spin_loop();
+        } else {
+            give_way(self.0 - 64);
+        }
+    }
+}
+
+/// Lets another thread run; a sleep, after many times, also one of lower
+/// priority.
+#[cfg(feature = "std")]
+fn give_way(times: u32) {
+    if times < 256 {
+        std::thread::yield_now();
+    } else {
+        std::thread::sleep(core::time::Duration::from_micros(100));
+    }
+}
+
+/// Lets another thread run.
+#[cfg(all(not(feature = "std"), unix))]
+fn give_way(_times: u32) {
+    // POSIX declares it so, and it may be called at any time.
+    unsafe extern "C" {
+        safe fn sched_yield() -> core::ffi::c_int;
+    }
+    let _ = sched_yield();
+}
+
+/// Lets another thread run.
+#[cfg(all(not(feature = "std"), windows))]
+fn give_way(_times: u32) {
+    #[link(name = "kernel32")]
+    // Windows declares it so, and it may be called at any time.
+    unsafe extern "system" {
+        safe fn Sleep(milliseconds: u32);
+    }
+    Sleep(0);
+}
+
+#[cfg(all(not(feature = "std"), not(any(unix, windows))))]
+fn give_way(_times: u32) {
+    core::hint::spin_loop();
+}
+
+static HEAPS: Groups = Groups::new();
+
+/// Enters the group of those that destroy heaps.
+#[inline]
+pub(crate) fn destroying() -> LockGuard<'static> {
+    HEAPS.enter(Group::Destructions)
+}
+
+/// Enters the group of those that walk all heaps.
+#[inline]
+pub(crate) fn walking() -> LockGuard<'static> {
+    HEAPS.enter(Group::Walks)
+}
+
+#[cfg(test)]
 mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::collections::HashMap;
     use std::thread;
     use std::vec::Vec;
 
-    use super::groups::{Entry, Group, Groups, State};
+    use super::{Entry, Group, Groups, State};
 
     /// Waits until the lock is seen in such a state.
     fn wait_for(lock: &Groups, is_reached: impl Fn(State) -> bool) {

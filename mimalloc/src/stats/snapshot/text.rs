@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Bin, Of, StatCount, Stats, Value};
+use super::{Bin, Quantity, StatCount, Stats, Value};
 
 impl fmt::Display for Stats {
     /// A table of all that is not zero. It is made in Rust from the copied
@@ -17,10 +17,10 @@ impl fmt::Display for Stats {
             Value::Counter(0) => Ok(()),
             Value::Counter(total) => {
                 let total = i64::try_from(total).unwrap_or(i64::MAX);
-                writeln!(f, "{:<28}{:>12}", field.name, Amount(total, field.of))
+                writeln!(f, "{:<28}{:>12}", field.name, Amount(total, field.quantity))
             }
             Value::Count(count) if count == StatCount::default() => Ok(()),
-            Value::Count(count) => row(f, &field.name, count, field.of),
+            Value::Count(count) => row(f, &field.name, count, field.quantity),
         })?;
         write_bins(f, "blocks of", self.malloc_bins())?;
         write_bins(f, "pages of blocks of", self.page_bins())
@@ -35,10 +35,15 @@ fn write_bins(
     for bin in bins.filter(|bin| bin.count != StatCount::default()) {
         let size = i64::try_from(bin.block_size).unwrap_or(i64::MAX);
         match size {
-            0 => row(f, &format_args!("{name} more"), bin.count, Of::Number)?,
+            0 => row(f, &format_args!("{name} more"), bin.count, Quantity::Number)?,
             _ => {
-                let size = Amount(size, Of::Bytes);
-                row(f, &format_args!("{name} {size}"), bin.count, Of::Number)?;
+                let size = Amount(size, Quantity::Bytes);
+                row(
+                    f,
+                    &format_args!("{name} {size}"),
+                    bin.count,
+                    Quantity::Number,
+                )?;
             }
         }
     }
@@ -49,7 +54,7 @@ fn row(
     f: &mut fmt::Formatter<'_>,
     name: &dyn fmt::Display,
     count: StatCount,
-    of: Of,
+    quantity: Quantity,
 ) -> fmt::Result {
     let name = Padded(name);
     let StatCount {
@@ -57,18 +62,23 @@ fn row(
         peak,
         current,
     } = count;
-    write!(f, "{name:<28}{:>12}", Amount(total, of))?;
-    writeln!(f, "{:>12}{:>12}", Amount(peak, of), Amount(current, of))
+    write!(f, "{name:<28}{:>12}", Amount(total, quantity))?;
+    writeln!(
+        f,
+        "{:>12}{:>12}",
+        Amount(peak, quantity),
+        Amount(current, quantity)
+    )
 }
 
 /// A number with a unit that keeps it short; it obeys width and alignment.
-struct Amount(i64, Of);
+struct Amount(i64, Quantity);
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (base, units): (u64, _) = match self.1 {
-            Of::Bytes => (1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
-            Of::Number => (1000, ["", "k", "M", "G", "T"]),
+            Quantity::Bytes => (1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
+            Quantity::Number => (1000, ["", "k", "M", "G", "T"]),
         };
         let sign = if self.0 < 0 { "-" } else { "" };
         let (mut whole, mut tenth, mut unit) = (self.0.unsigned_abs(), 0, 0);
@@ -126,15 +136,18 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
-        assert_eq!(Amount(0, Of::Bytes).to_string(), "0 B");
-        assert_eq!(Amount(1023, Of::Bytes).to_string(), "1023 B");
-        assert_eq!(Amount(1536, Of::Bytes).to_string(), "1.5 KiB");
-        assert_eq!(Amount(-(1 << 30), Of::Bytes).to_string(), "-1.0 GiB");
+        assert_eq!(Amount(0, Quantity::Bytes).to_string(), "0 B");
+        assert_eq!(Amount(1023, Quantity::Bytes).to_string(), "1023 B");
+        assert_eq!(Amount(1536, Quantity::Bytes).to_string(), "1.5 KiB");
+        assert_eq!(Amount(-(1 << 30), Quantity::Bytes).to_string(), "-1.0 GiB");
         assert_eq!(
-            Amount(i64::MIN, Of::Number).to_string(),
+            Amount(i64::MIN, Quantity::Number).to_string(),
             "-9223372.0T".replace("T", " T")
         );
-        assert_eq!(Amount(12_345, Of::Number).to_string(), "12.3 k");
-        assert_eq!(std::format!("{:>8}|", Amount(7, Of::Number)), "       7|");
+        assert_eq!(Amount(12_345, Quantity::Number).to_string(), "12.3 k");
+        assert_eq!(
+            std::format!("{:>8}|", Amount(7, Quantity::Number)),
+            "       7|"
+        );
     }
 }

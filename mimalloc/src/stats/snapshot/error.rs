@@ -19,7 +19,7 @@ impl fmt::Display for StatsError {
             f,
             "mimalloc {} refused statistics of version {}, {} bytes: this program was built for \
              another version of the library",
-            crate::process::Version::from_raw(self.library),
+            crate::Version::from_raw(self.library),
             mimalloc_sys::MI_STAT_VERSION,
             size_of::<mimalloc_sys::mi_stats_t>(),
         )

@@ -1,0 +1,179 @@
+//! Arenas.
+
+use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
+
+use mimalloc_sys as sys;
+
+use super::engine::NO_ARENA;
+use super::thread::prepare_for_arenas;
+
+/// Both engines hand arenas out in steps of 32 MiB on 64-bit systems.
+#[allow(dead_code, reason = "a library of engine v3 tells its own limits")]
+pub(crate) const STEP: usize = 32 << 20;
+
+/// Whether this build protects parts of each mimalloc page, for which memory that
+/// can't be protected is of no use.
+pub(crate) const PROTECTS_PAGES: bool = cfg!(mimalloc_guard_pages);
+
+/// Reserves an arena from the system; [`NO_ARENA`] when that fails.
+pub(crate) fn reserve(
+    size: usize,
+    commit: bool,
+    large_pages: bool,
+    exclusive: bool,
+) -> sys::mi_arena_id_t {
+    prepare_for_arenas();
+    let mut id = NO_ARENA;
+    // SAFETY: `id` may be written; the rest may be anything.
+    let code =
+        unsafe { sys::mi_reserve_os_memory_ex(size, commit, large_pages, exclusive, &raw mut id) };
+    if code == 0 { id } else { NO_ARENA }
+}
+
+/// What [`manage`] is told about memory.
+pub(crate) struct Region {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) len: usize,
+    pub(crate) committed: bool,
+    pub(crate) pinned: bool,
+    pub(crate) zeroed: bool,
+    /// The NUMA node, or -1.
+    pub(crate) node: c_int,
+}
+
+/// Turns memory into an arena; [`NO_ARENA`] when that fails.
+///
+/// # Safety
+///
+/// The memory is as described, valid until the process ends, and nobody else
+/// uses it from now on.
+pub(crate) unsafe fn manage(region: &Region, exclusive: bool) -> sys::mi_arena_id_t {
+    prepare_for_arenas();
+    let mut id = NO_ARENA;
+    // SAFETY: the caller hands the memory over for good, as described; `id` may be
+    // written.
+    let is_done = unsafe {
+        sys::mi_manage_os_memory_ex(
+            region.start.as_ptr().cast(),
+            region.len,
+            region.committed,
+            region.pinned,
+            region.zeroed,
+            region.node,
+            exclusive,
+            &raw mut id,
+        )
+    };
+    if is_done { id } else { NO_ARENA }
+}
+
+/// Reserves huge pages at a NUMA node, -1 for any; [`NO_ARENA`] when there are
+/// none. 0 milliseconds are no limit.
+pub(crate) fn reserve_huge(
+    pages: usize,
+    node: c_int,
+    timeout: usize,
+    exclusive: bool,
+) -> sys::mi_arena_id_t {
+    prepare_for_arenas();
+    let mut id = NO_ARENA;
+    // SAFETY: `id` may be written; the rest may be anything.
+    let code = unsafe {
+        sys::mi_reserve_huge_os_pages_at_ex(pages, node, timeout, exclusive, &raw mut id)
+    };
+    if code == 0 { id } else { NO_ARENA }
+}
+
+/// Reserves huge pages spread over NUMA nodes; returns whether there were any.
+/// 0 milliseconds are no limit.
+pub(crate) fn reserve_huge_interleaved(pages: usize, nodes: usize, timeout: usize) -> bool {
+    prepare_for_arenas();
+    // SAFETY: the arguments may be anything.
+    unsafe { sys::mi_reserve_huge_os_pages_interleave(pages, nodes, timeout) == 0 }
+}
+
+/// The address range of an arena, if C knows it.
+///
+/// # Safety
+///
+/// `id` is that of an arena.
+pub(crate) unsafe fn area(id: sys::mi_arena_id_t) -> Option<NonNull<[u8]>> {
+    let mut size = 0;
+    // SAFETY: arenas are never unloaded; `size` may be written.
+    let start = unsafe { sys::mi_arena_area(id, &raw mut size) };
+    let start = NonNull::new(start.cast::<u8>())?;
+    Some(NonNull::slice_from_raw_parts(start, size))
+}
+
+/// Whether an address is in an arena.
+///
+/// # Safety
+///
+/// `id` is that of an arena.
+pub(crate) unsafe fn contains(id: sys::mi_arena_id_t, ptr: *const c_void) -> bool {
+    #[cfg(mimalloc_has_arena_contains)]
+    // SAFETY: arenas are never unloaded; the address is only compared.
+    unsafe {
+        sys::mi_arena_contains(id, ptr)
+    }
+    #[cfg(not(mimalloc_has_arena_contains))]
+    {
+        // SAFETY: as the caller promises.
+        unsafe { area(id) }.is_some_and(|area| {
+            let start = area.cast::<u8>().as_ptr().addr();
+            ptr.addr().wrapping_sub(start) < area.len()
+        })
+    }
+}
+
+#[cfg(mimalloc_has_arena_limits)]
+pub(crate) use limits::{min_alignment, min_size};
+
+/// The limits of arenas, as the library tells.
+#[cfg(mimalloc_has_arena_limits)]
+mod limits {
+    use mimalloc_sys as sys;
+
+    /// The smallest size.
+    pub(crate) fn min_size() -> usize {
+        // SAFETY: may be called at any time.
+        unsafe { sys::mi_arena_min_size() }
+    }
+
+    /// The alignment of an arena's start.
+    pub(crate) fn min_alignment() -> usize {
+        // SAFETY: may be called at any time.
+        unsafe { sys::mi_arena_min_alignment() }
+    }
+}
+
+#[cfg(not(mimalloc_has_arena_limits))]
+pub(crate) use fallback::{min_alignment, min_size};
+
+/// The limits of arenas, where the library does not tell.
+#[cfg(not(mimalloc_has_arena_limits))]
+mod fallback {
+    pub(crate) fn min_size() -> usize {
+        1
+    }
+
+    pub(crate) fn min_alignment() -> usize {
+        super::STEP
+    }
+}
+
+/// The largest block that fits in an arena at all.
+#[cfg(mimalloc_has_arena_max_object_size)]
+pub(crate) fn max_object_size() -> usize {
+    // SAFETY: may be called at any time, options or not.
+    unsafe { sys::mi_arena_max_object_size() }
+}
+
+/// Gives free memory in all arenas back to the system.
+#[cfg(mimalloc_has_arenas_purge)]
+pub(crate) fn purge_all() {
+    // SAFETY: the same as what allocation does now and then on any thread; upstream
+    // lets one thread at a time purge.
+    unsafe { sys::mi_arenas_purge() };
+}

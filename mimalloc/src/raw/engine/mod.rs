@@ -1,0 +1,30 @@
+//! The engine seam: everything that differs between mimalloc's engines.
+//!
+//! One module per engine has the same names, with the same contracts; the rest
+//! of the crate calls them as `engine::…` and asks for no engine by itself. What
+//! exists on one engine only is an item with its own `cfg` in the public files.
+//!
+//! | names | what differs |
+//! |---|---|
+//! | [`count_in`], [`count_in_adopted`], [`count_out`] | engine v3 has a limit on live heaps |
+//! | [`prepare_heaps`], [`keep`], [`give_up`] | engine v2 ends a thread's heaps with the thread |
+//! | [`new_heap_in`], [`destroy`], [`delete`] | which C function does it |
+//! | [`contains`], [`any_heap_contains`] | which C function does it, and what it takes |
+//! | [`DefaultBefore`], [`set_default`], [`restore_default`] | engine v3 has theaps, engine v2 heaps, as defaults |
+//! | [`LocalBackend`], [`local_backend`] | a theap on engine v3, the heap itself on v2 |
+//! | [`set_guarded_sample_rate`], [`set_guarded_size_bound`] | of a theap on engine v3, of a heap on v2 |
+//! | [`malloc_small`], [`zalloc_small`] | engine v3 has entries that take words |
+//! | [`destroying`], [`walking`] | engine v3 needs a lock |
+//! | [`collecting`], [`is_collect_on_purpose`] | engine v2 forces deferred frees when a thread ends |
+//! | [`merge_stats`] | engine v2 does not merge by itself |
+//! | [`NO_ARENA`], [`is_arena`], [`ARENA_ENTRIES`], [`ARENA_ENTRY_SIZE`], [`region_needed`] | kinds of ids, and the table of arenas |
+
+#[cfg(mimalloc_v2)]
+mod v2;
+#[cfg(mimalloc_v3)]
+mod v3;
+
+#[cfg(mimalloc_v2)]
+pub(crate) use v2::*;
+#[cfg(mimalloc_v3)]
+pub(crate) use v3::*;

@@ -1,0 +1,431 @@
+//! Engine v2: a heap is the heap of the thread that made it.
+//!
+//! mimalloc ends a thread's heaps with the thread. Whatever runs on the thread
+//! later, such as the destructor of a pthread key made after mimalloc's, may
+//! still own one. The vendored source of v2 is compiled with a patch
+//! (`mimalloc-sys/build/patches/v2.rs`) that leaves a dead heap: nothing is in it,
+//! and every allocation in it is null. With another library there are no owned
+//! heaps in safe code.
+
+use core::ffi::c_void;
+
+use mimalloc_sys as sys;
+
+use crate::error::HeapError;
+use crate::raw::backend::HeapBackend;
+
+pub(crate) use self::deferred::{collecting, is_collect_on_purpose};
+#[cfg(all(mimalloc_guarded, mimalloc_has_heap_guarded))]
+pub(crate) use self::guarded::{set_guarded_sample_rate, set_guarded_size_bound};
+pub(crate) use crate::raw::backend::HeapBackend as LocalBackend;
+
+/// Counts a heap in: engine v2 has no limit.
+#[inline(always)]
+pub(crate) fn count_in() -> Result<(), HeapError> {
+    Ok(())
+}
+
+/// Counts in a heap that is there already: engine v2 has no limit.
+#[inline(always)]
+pub(crate) fn count_in_adopted() {}
+
+/// Takes a heap back out of the count: engine v2 has none.
+#[inline(always)]
+pub(crate) fn count_out() {}
+
+/// Keeps blocks of threads that have ended out of heaps that are made from now
+/// on.
+///
+/// When a heap needs memory, engine v2 takes over what such threads left, with
+/// their live blocks, into that very heap, although heaps that can be destroyed
+/// are marked not to; destroying the heap would free those blocks. The option
+/// `max_segment_reclaim` is the one way to stop it. Threads then get such memory
+/// back when they free a block in it.
+pub(crate) fn prepare_heaps() {
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.load(Ordering::Acquire) {
+        // SAFETY: 0 is the value that there is nothing to promise for.
+        let _ = unsafe { crate::option::Option::MaxSegmentReclaim.set_unchecked(0) };
+        DONE.store(true, Ordering::Release);
+    }
+}
+
+/// Has mimalloc keep the structure of a heap when the heap's thread ends.
+///
+/// # Safety
+///
+/// `heap` is live, and will be ended by [`destroy`] or [`delete`] or given to
+/// [`give_up`].
+#[inline(always)]
+pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
+    // SAFETY: the heap is live.
+    unsafe { dead::keep(heap) };
+}
+
+/// Undoes [`keep`].
+///
+/// # Safety
+///
+/// `heap` is live or dead.
+#[inline(always)]
+pub(crate) unsafe fn give_up(heap: *mut sys::mi_heap_t) {
+    // SAFETY: the heap's structure is there.
+    unsafe { dead::give_up(heap) };
+}
+
+/// What becomes of a heap when its thread ends, in a library that is patched to
+/// leave a dead heap.
+#[cfg(mimalloc_keeps_heaps)]
+mod dead {
+    use mimalloc_sys as sys;
+
+    /// # Safety
+    ///
+    /// `heap` is live.
+    #[inline(always)]
+    pub(super) unsafe fn keep(heap: *mut sys::mi_heap_t) {
+        // SAFETY: the heap is live.
+        unsafe { sys::mimalloc_sys_heap_keep(heap) };
+    }
+
+    /// # Safety
+    ///
+    /// `heap` is live or dead.
+    #[inline(always)]
+    pub(super) unsafe fn give_up(heap: *mut sys::mi_heap_t) {
+        // SAFETY: the heap's structure is there.
+        unsafe { sys::mimalloc_sys_heap_give_up(heap) };
+    }
+
+    /// Whether the heap's thread has not ended.
+    ///
+    /// # Safety
+    ///
+    /// `heap` is live or dead.
+    #[inline(always)]
+    pub(super) unsafe fn is_alive(heap: *mut sys::mi_heap_t) -> bool {
+        // SAFETY: the heap's structure is there.
+        unsafe { sys::mimalloc_sys_heap_is_alive(heap) }
+    }
+}
+
+/// The same in another library: a heap is gone with its thread, and this crate
+/// has no heap that outlives its thread.
+#[cfg(not(mimalloc_keeps_heaps))]
+mod dead {
+    use mimalloc_sys as sys;
+
+    pub(super) unsafe fn keep(_heap: *mut sys::mi_heap_t) {}
+
+    pub(super) unsafe fn give_up(_heap: *mut sys::mi_heap_t) {}
+
+    pub(super) unsafe fn is_alive(_heap: *mut sys::mi_heap_t) -> bool {
+        true
+    }
+}
+
+/// Makes a heap in an arena.
+///
+/// # Safety
+///
+/// `arena` is the id of an arena.
+pub(crate) unsafe fn new_heap_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap_t {
+    // Heaps of `mi_heap_new_in_arena` can't be destroyed on 2.5.2.
+    #[cfg(mimalloc_has_heap_new_ex)]
+    // SAFETY: the id is that of an arena, which are never unloaded.
+    unsafe {
+        sys::mi_heap_new_ex(0, true, arena)
+    }
+    #[cfg(not(mimalloc_has_heap_new_ex))]
+    // SAFETY: the id is that of an arena, which are never unloaded.
+    unsafe {
+        sys::mi_heap_new_in_arena(arena)
+    }
+}
+
+/// Ends a heap and frees its blocks. Frees what is left of a dead heap.
+///
+/// In versions without `mi_heap_new_ex` nothing keeps live blocks of ended
+/// threads out of a heap (see [`prepare_heaps`]): they stay.
+///
+/// # Safety
+///
+/// `heap` is dead, or live and this thread's; neither it nor a block of it is
+/// used again.
+pub(crate) unsafe fn destroy(heap: *mut sys::mi_heap_t) {
+    let by = if cfg!(mimalloc_has_heap_new_ex) {
+        sys::mi_heap_destroy
+    } else {
+        sys::mi_heap_delete
+    };
+    // SAFETY: as the caller promises.
+    unsafe { end(heap, by) };
+}
+
+/// Ends a heap and keeps its blocks. Frees what is left of a dead heap.
+///
+/// # Safety
+///
+/// `heap` is dead, or live and this thread's, and not used again.
+pub(crate) unsafe fn delete(heap: *mut sys::mi_heap_t) {
+    // SAFETY: as the caller promises.
+    unsafe { end(heap, sys::mi_heap_delete) };
+}
+
+/// Ends a heap by `by`, one of C's functions that do; frees what is left of a
+/// dead one.
+///
+/// # Safety
+///
+/// `heap` is dead and not used again, or live and `by` may be called with it.
+#[inline(always)]
+unsafe fn end(heap: *mut sys::mi_heap_t, by: unsafe extern "C" fn(*mut sys::mi_heap_t)) {
+    // SAFETY: the heap's structure is there.
+    unsafe { give_up(heap) };
+    // SAFETY: as above.
+    if unsafe { dead::is_alive(heap) } {
+        // SAFETY: the caller vouches for a heap that is not dead.
+        unsafe { by(heap) };
+    } else {
+        // SAFETY: the structure of a dead heap is a block, and not used again.
+        unsafe { sys::mi_free(heap.cast()) };
+    }
+}
+
+/// Whether `ptr` points into a block of the heap.
+///
+/// # Safety
+///
+/// `heap` is dead, or live and this thread's.
+pub(crate) unsafe fn contains(heap: *mut sys::mi_heap_t, ptr: *const u8) -> bool {
+    // Upstream only looks for whole words' addresses. Pages begin at one, and
+    // their blocks have whole words, so that the word of an address is in a page
+    // exactly if the address is.
+    let ptr = ptr.map_addr(|addr| addr & !(size_of::<usize>() - 1));
+    // SAFETY: the heap is this thread's, and a dead heap is an empty one; only the
+    // heap's own pages are looked at, never the pointer's target.
+    unsafe { sys::mi_heap_check_owned(heap, ptr.cast()) }
+}
+
+/// Whether `ptr` points into a block of any heap.
+pub(crate) fn any_heap_contains(ptr: *const c_void) -> bool {
+    // SAFETY: only mimalloc's own tables are asked.
+    unsafe { sys::mi_is_in_heap_region(ptr) }
+}
+
+/// What was a thread's default before [`set_default`]; null if the heap was
+/// dead.
+pub(crate) type DefaultBefore = *mut sys::mi_heap_t;
+
+/// Makes a heap the default of the current thread, unless it is dead.
+///
+/// # Safety
+///
+/// `heap` is dead, or live and this thread's, and stays so until
+/// [`restore_default`] is called or the thread ends.
+pub(crate) unsafe fn set_default(heap: *mut sys::mi_heap_t) -> DefaultBefore {
+    // SAFETY: the heap is live or dead.
+    if unsafe { dead::is_alive(heap) } {
+        // SAFETY: the heap is live and this thread's.
+        unsafe { sys::mi_heap_set_default(heap) }
+    } else {
+        core::ptr::null_mut()
+    }
+}
+
+/// Undoes [`set_default`].
+///
+/// # Safety
+///
+/// `before` was returned by `set_default` of `heap` on this thread, and what was
+/// the default then is still live unless the thread has ended.
+pub(crate) unsafe fn restore_default(heap: *mut sys::mi_heap_t, before: DefaultBefore) {
+    // A heap dies with all others of its thread, and is no default then.
+    // SAFETY: the heap is live or dead.
+    if unsafe { dead::is_alive(heap) } {
+        // SAFETY: the thread has not ended, so that its default before is live.
+        unsafe { sys::mi_heap_set_default(before) };
+    }
+}
+
+/// The cheapest way for the current thread to allocate in a heap: the heap.
+///
+/// # Safety
+///
+/// None: the heap's own backend is as good. On engine v3 the heap must be live.
+#[inline(always)]
+pub(crate) unsafe fn local_backend(heap: HeapBackend) -> LocalBackend {
+    heap
+}
+
+/// Guard pages behind sampled blocks, per heap.
+#[cfg(all(mimalloc_guarded, mimalloc_has_heap_guarded))]
+mod guarded {
+    use mimalloc_sys as sys;
+
+    use crate::error::AllocError;
+    use crate::raw::backend::HeapBackend;
+
+    /// Guards a block about every `rate` bytes that are allocated in the heap.
+    /// Fails for a dead heap, which has no numbers to sample with.
+    ///
+    /// # Safety
+    ///
+    /// `heap` is dead, or live and this thread's.
+    pub(crate) unsafe fn set_guarded_sample_rate(
+        heap: HeapBackend,
+        rate: usize,
+        seed: usize,
+    ) -> Result<(), AllocError> {
+        // SAFETY: the heap is live or dead.
+        if !unsafe { super::dead::is_alive(heap.as_raw()) } {
+            return Err(AllocError);
+        }
+        // SAFETY: a live heap of this thread.
+        unsafe { sys::mi_heap_guarded_set_sample_rate(heap.as_raw(), rate, seed) };
+        Ok(())
+    }
+
+    /// Guards only blocks of `min` to `max` bytes. Fails for a dead heap.
+    ///
+    /// # Safety
+    ///
+    /// As for [`set_guarded_sample_rate`].
+    pub(crate) unsafe fn set_guarded_size_bound(
+        heap: HeapBackend,
+        min: usize,
+        max: usize,
+    ) -> Result<(), AllocError> {
+        // SAFETY: the heap is live or dead.
+        if !unsafe { super::dead::is_alive(heap.as_raw()) } {
+            return Err(AllocError);
+        }
+        // SAFETY: a live heap of this thread.
+        unsafe { sys::mi_heap_guarded_set_size_bound(heap.as_raw(), min, max) };
+        Ok(())
+    }
+}
+
+/// Allocates a small block in the default heap.
+///
+/// # Safety
+///
+/// `0 < size <= SMALL_MAX`.
+#[inline(always)]
+pub(crate) unsafe fn malloc_small(size: usize) -> *mut c_void {
+    // SAFETY: the caller keeps `size` within the small sizes.
+    unsafe { sys::mi_malloc_small(size) }
+}
+
+/// As [`malloc_small`], all bytes zero.
+///
+/// # Safety
+///
+/// As for [`malloc_small`].
+#[inline(always)]
+pub(crate) unsafe fn zalloc_small(size: usize) -> *mut c_void {
+    // SAFETY: the caller keeps `size` within the small sizes.
+    unsafe { sys::mi_zalloc_small(size) }
+}
+
+/// Stands in for the lock of engine v3: engine v2 keeps its statistics in one
+/// static and needs none.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct NoLock;
+
+/// Keeps walks over all heaps away while a heap is destroyed.
+#[inline(always)]
+pub(crate) fn destroying() -> NoLock {
+    NoLock
+}
+
+/// Keeps heaps from being destroyed during a walk over all heaps.
+#[inline(always)]
+pub(crate) fn walking() -> NoLock {
+    NoLock
+}
+
+/// v2 forces a deferred free when a thread ends, too: 4 calls a thread, each of
+/// which leaves some 100 KiB behind if the hook allocates. So a thread remembers
+/// when it collects on purpose.
+#[cfg(feature = "std")]
+mod deferred {
+    use core::cell::Cell;
+
+    std::thread_local! {
+        // Constant and without a destructor: it is there until the very end of
+        // the thread, and reading it allocates nothing.
+        static COLLECTING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Says that this thread collects on purpose, until dropped.
+    #[derive(Debug)]
+    #[must_use]
+    pub(crate) struct Collecting {
+        before: bool,
+    }
+
+    /// Begins a collect on purpose.
+    pub(crate) fn collecting(force: bool) -> Collecting {
+        Collecting {
+            before: COLLECTING.replace(force),
+        }
+    }
+
+    impl Drop for Collecting {
+        fn drop(&mut self) {
+            COLLECTING.set(self.before);
+        }
+    }
+
+    /// Whether a forced deferred free comes from a collect on purpose.
+    pub(crate) fn is_collect_on_purpose() -> bool {
+        COLLECTING.get()
+    }
+}
+
+/// Without thread-locals no forced deferred free is known to be on purpose.
+#[cfg(not(feature = "std"))]
+mod deferred {
+    #[derive(Debug)]
+    #[must_use]
+    pub(crate) struct Collecting;
+
+    pub(crate) fn collecting(_force: bool) -> Collecting {
+        Collecting
+    }
+
+    pub(crate) fn is_collect_on_purpose() -> bool {
+        false
+    }
+}
+
+/// Adds the current thread's statistics to those of the process.
+#[cfg(mimalloc_has_stats)]
+pub(crate) fn merge_stats() {
+    // SAFETY: touches nothing of other threads but atomics.
+    unsafe { sys::mi_stats_merge() };
+}
+
+/// The C id of no arena.
+pub(crate) const NO_ARENA: sys::mi_arena_id_t = 0;
+
+/// Whether an id is that of an arena.
+pub(crate) fn is_arena(id: sys::mi_arena_id_t) -> bool {
+    id > 0
+}
+
+/// Entries in upstream's table of arenas (`MI_MAX_ARENAS`).
+pub(crate) const ARENA_ENTRIES: u64 = 132;
+
+/// What one entry of the table holds: an arena takes one whatever its size.
+pub(crate) const ARENA_ENTRY_SIZE: Option<usize> = None;
+
+/// What must be left of memory whose start had to be aligned: the step in which
+/// arenas are handed out.
+pub(crate) fn region_needed(_min_size: usize, _alignment: usize) -> usize {
+    crate::raw::arena::STEP
+}

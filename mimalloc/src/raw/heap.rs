@@ -1,0 +1,110 @@
+//! Heaps as a whole. What differs between the engines is in `engine`.
+
+use core::ffi::c_void;
+
+use mimalloc_sys as sys;
+
+use super::engine;
+use super::thread::thread_is_initialized;
+
+/// What C calls for each area and block that it finds.
+pub(crate) type Visitor = unsafe extern "C" fn(
+    heap: *const sys::mi_heap_t,
+    area: *const sys::mi_heap_area_t,
+    block: *mut c_void,
+    block_size: usize,
+    argument: *mut c_void,
+) -> bool;
+
+/// Makes a heap; null when out of memory.
+pub(crate) fn new() -> *mut sys::mi_heap_t {
+    made_by(|| {
+        // SAFETY: may be called at any time, on any thread.
+        unsafe { sys::mi_heap_new() }
+    })
+}
+
+/// Makes a heap in an arena; null when out of memory.
+///
+/// # Safety
+///
+/// `arena` is the id of an arena.
+pub(crate) unsafe fn new_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap_t {
+    made_by(|| {
+        // SAFETY: as the caller promises.
+        unsafe { engine::new_heap_in(arena) }
+    })
+}
+
+fn made_by(make: impl FnOnce() -> *mut sys::mi_heap_t) -> *mut sys::mi_heap_t {
+    // Part of a heap comes from the main heap.
+    if !thread_is_initialized() {
+        return core::ptr::null_mut();
+    }
+    let heap = make();
+    if !heap.is_null() {
+        // SAFETY: just made; `Heap` ends it or gives it up.
+        unsafe { engine::keep(heap) };
+    }
+    heap
+}
+
+/// The main heap.
+#[cfg(mimalloc_v3)]
+pub(crate) fn main() -> *mut sys::mi_heap_t {
+    // SAFETY: may be called at any time, on any thread.
+    unsafe { sys::mi_heap_main() }
+}
+
+/// Gives unused memory of the heap back: that of the current thread's part on
+/// engine v3.
+///
+/// # Safety
+///
+/// `heap` is live, on engine v2 this thread's or dead.
+pub(crate) unsafe fn collect(heap: *mut sys::mi_heap_t, force: bool) {
+    if !thread_is_initialized() {
+        return;
+    }
+    let _collecting = engine::collecting(force);
+    // SAFETY: as the caller promises; a dead heap is an empty one.
+    unsafe { sys::mi_heap_collect(heap, force) };
+}
+
+/// Calls `visitor` with each area of the heap, and with each block if asked for.
+///
+/// # Safety
+///
+/// `heap` is live (on engine v2 this thread's, or dead), and used by nobody else
+/// during the call. `visitor` may be called with `argument`.
+pub(crate) unsafe fn visit(
+    heap: *mut sys::mi_heap_t,
+    blocks: bool,
+    visitor: Visitor,
+    argument: *mut c_void,
+) {
+    // SAFETY: as the caller promises.
+    unsafe { sys::mi_heap_visit_blocks(heap, blocks, Some(visitor), argument) };
+}
+
+/// Prefers memory of a NUMA node; -1 of none.
+///
+/// # Safety
+///
+/// `heap` is live, and nobody else uses it during the call.
+#[cfg(mimalloc_has_numa_affinity)]
+pub(crate) unsafe fn set_numa_affinity(heap: *mut sys::mi_heap_t, node: core::ffi::c_int) {
+    // SAFETY: as the caller promises: nobody reads the field meanwhile.
+    unsafe { sys::mi_heap_set_numa_affinity(heap, node) };
+}
+
+/// Leaves the first bytes of each block alone when filling the block.
+///
+/// # Safety
+///
+/// `heap` is live, and nobody else uses it during the call.
+#[cfg(mimalloc_has_debug_fill_preserve)]
+pub(crate) unsafe fn set_debug_fill_preserve(heap: *mut sys::mi_heap_t, bytes: usize) {
+    // SAFETY: as the caller promises: nobody reads the field meanwhile.
+    unsafe { sys::mi_heap_set_debug_fill_preserve(heap, bytes) };
+}

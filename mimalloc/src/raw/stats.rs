@@ -1,0 +1,153 @@
+//! Statistics.
+
+use core::ffi::{c_char, c_void};
+
+use mimalloc_sys as sys;
+
+use super::engine;
+
+/// What C calls with each piece of a text.
+pub(crate) type Writer = unsafe extern "C" fn(text: *const c_char, argument: *mut c_void);
+
+/// Prints the statistics to `writer`, or to the default output for `None`.
+///
+/// # Safety
+///
+/// `writer` may be called with C strings and `argument` until this returns, and
+/// runs no code of the program, because a lock is held.
+pub(crate) unsafe fn print(writer: Option<Writer>, argument: *mut c_void) {
+    let _walking = engine::walking();
+    // SAFETY: as the caller promises; no heap is destroyed meanwhile.
+    unsafe { sys::mi_stats_print_out(writer, argument) };
+}
+
+/// Starts counting afresh.
+pub(crate) fn reset() {
+    let _walking = engine::walking();
+    // SAFETY: any thread, any time; no heap is destroyed meanwhile.
+    unsafe { sys::mi_stats_reset() };
+}
+
+/// What `mi_process_info` writes: times in milliseconds, memory in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Process {
+    pub(crate) elapsed: usize,
+    pub(crate) user: usize,
+    pub(crate) system: usize,
+    pub(crate) current_rss: usize,
+    pub(crate) peak_rss: usize,
+    pub(crate) current_commit: usize,
+    pub(crate) peak_commit: usize,
+    pub(crate) page_faults: usize,
+}
+
+/// Asks for time, memory and page faults of the process.
+pub(crate) fn process() -> Process {
+    let mut info = Process::default();
+    // SAFETY: each pointer is to a `usize` of ours; the function may be called on
+    // any thread and walks no heaps.
+    unsafe {
+        sys::mi_process_info(
+            &raw mut info.elapsed,
+            &raw mut info.user,
+            &raw mut info.system,
+            &raw mut info.current_rss,
+            &raw mut info.peak_rss,
+            &raw mut info.current_commit,
+            &raw mut info.peak_commit,
+            &raw mut info.page_faults,
+        );
+    }
+    info
+}
+
+/// Prints time, memory and page faults of the process.
+#[cfg(mimalloc_has_process_info_print)]
+pub(crate) fn print_process() {
+    // SAFETY: any thread, any time; writes to the output handler.
+    unsafe { sys::mi_process_info_print() };
+}
+
+#[cfg(mimalloc_has_stats)]
+pub(crate) use values::*;
+
+/// Statistics as values.
+#[cfg(mimalloc_has_stats)]
+mod values {
+    use core::mem::MaybeUninit;
+
+    use mimalloc_sys as sys;
+
+    use super::engine;
+
+    /// The statistics of the process; `None` when the library has another layout
+    /// of them.
+    pub(crate) fn get() -> Option<sys::mi_stats_t> {
+        let _walking = engine::walking();
+        engine::merge_stats();
+        // SAFETY: `mi_stats_get` writes at most the size that is in the header, to
+        // memory that is all ours. No heap is destroyed meanwhile, because the lock
+        // is held (upstream merges the thread's part of each heap).
+        filled_by(|raw| unsafe { sys::mi_stats_get(raw) })
+    }
+
+    /// The statistics of one heap; `None` when the library has another layout of
+    /// them.
+    ///
+    /// # Safety
+    ///
+    /// `heap` is live, and stays alive during the call.
+    #[cfg(mimalloc_has_heap_stats)]
+    pub(crate) unsafe fn get_of(heap: *mut sys::mi_heap_t) -> Option<sys::mi_stats_t> {
+        // SAFETY: `mi_heap_stats_get` writes at most the size that is in the
+        // header, to memory that is all ours; the heap is live, says the caller.
+        filled_by(|raw| unsafe { sys::mi_heap_stats_get(heap, raw) })
+    }
+
+    /// What `get` fills in; it returns false if it does not know the layout.
+    fn filled_by(get: impl FnOnce(*mut sys::mi_stats_t) -> bool) -> Option<sys::mi_stats_t> {
+        let zeroed = MaybeUninit::<sys::mi_stats_t>::zeroed();
+        // SAFETY: the struct consists of integers, for which zero bytes are a value.
+        let mut raw = unsafe { zeroed.assume_init() };
+        raw.size = size_of::<sys::mi_stats_t>();
+        raw.version = sys::MI_STAT_VERSION as usize;
+        get(&raw mut raw).then_some(raw)
+    }
+
+    /// The block size of a bin that is not the last one.
+    pub(crate) fn bin_size(bin: usize) -> usize {
+        #[cfg(mimalloc_has_bin_size)]
+        // SAFETY: a table look-up that checks the bin.
+        unsafe {
+            sys::mi_stats_get_bin_size(bin)
+        }
+        #[cfg(not(mimalloc_has_bin_size))]
+        {
+            bin_words(bin) * size_of::<usize>()
+        }
+    }
+
+    /// The size of a bin in machine words: one step a word up to 8, then four steps
+    /// for each power of two.
+    #[allow(dead_code, reason = "what a library without bin sizes needs")]
+    const fn bin_words(bin: usize) -> usize {
+        match bin {
+            0 => 1,
+            1..=8 => bin,
+            _ => (8 << ((bin - 9) / 4)) + ((bin - 9) % 4 + 1) * (2 << ((bin - 9) / 4)),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn bin_sizes_are_those_of_the_library() {
+            for bin in 0..sys::MI_BIN_HUGE as usize {
+                let words = bin_words(bin);
+                assert_eq!(bin_size(bin), words * size_of::<usize>(), "{bin}");
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The state of the current thread in mimalloc.
+//!
+//! On engine v3 a thread's part of a heap ("theap") is made on the thread's
+//! first use of that heap. A thread that has no memory at all, not even for
+//! mimalloc's records of the thread, then makes upstream (3.6.2) write to a
+//! constant. The vendored source is compiled with a patch
+//! (`mimalloc-sys/build/patches.rs`); elsewhere [`thread_is_initialized`] keeps
+//! such a thread out.
+
+use mimalloc_sys as sys;
+
+/// Whether the current thread may go to heaps. Costs nothing where the linked
+/// library is patched.
+///
+/// Asked each time elsewhere: a flag would not notice that mimalloc is done with
+/// the thread.
+#[inline(always)]
+pub(crate) fn thread_is_initialized() -> bool {
+    cfg!(any(mimalloc_v2, mimalloc_patched)) || initialize_thread()
+}
+
+/// Has mimalloc set up its records of the current thread, unless they are there;
+/// returns false when there is no memory for them.
+///
+/// A thread that mimalloc was done with is set up again.
+#[inline]
+pub(crate) fn initialize_thread() -> bool {
+    #[cfg(mimalloc_patched)]
+    {
+        sys::mimalloc_sys_thread_init()
+    }
+    #[cfg(not(mimalloc_patched))]
+    {
+        // SAFETY: one byte is a small size.
+        let block = unsafe { sys::mi_malloc_small(1) };
+        if block.is_null() {
+            return false;
+        }
+        // SAFETY: just allocated.
+        unsafe { sys::mi_free(block) };
+        true
+    }
+}
+
+/// Calls upstream's `mi_thread_init`.
+///
+/// Engine v2 takes random numbers for addresses from the thread's heap, and
+/// crashes when the thread has not allocated yet: what engine v2 finds instead is
+/// constant.
+pub(crate) fn prepare_for_arenas() {
+    // SAFETY: `mi_thread_init` may be called at any time, any number of times.
+    unsafe { sys::mi_thread_init() };
+}
+
+/// Tells mimalloc that the current thread belongs to a thread pool.
+#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
+pub(crate) fn set_in_threadpool() {
+    // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
+    if initialize_thread() {
+        // SAFETY: sets a flag of the current thread, which is initialised.
+        unsafe { sys::mi_thread_set_in_threadpool() };
+    }
+}

@@ -1,0 +1,232 @@
+//! Statistics of the process and of heaps, copied out of mimalloc.
+
+use mimalloc_sys as sys;
+
+use crate::raw;
+
+mod count;
+mod error;
+mod json;
+#[cfg(feature = "serde")]
+mod serde;
+mod text;
+
+pub use count::{Bin, ChunkKind, StatCount};
+pub use error::StatsError;
+pub use json::write_json;
+
+/// The number of size classes, with the one for all larger blocks.
+const BINS: usize = sys::MI_BIN_HUGE as usize + 1;
+
+/// What a field counts.
+#[derive(Clone, Copy)]
+enum Quantity {
+    Bytes,
+    Number,
+}
+
+/// The value of a field.
+#[derive(Clone, Copy)]
+enum Value {
+    Count(StatCount),
+    Counter(u64),
+}
+
+/// A field, for those who go through all of them.
+struct Field {
+    name: &'static str,
+    value: Value,
+    quantity: Quantity,
+}
+
+/// Defines [`Stats`] from one row a field.
+macro_rules! stats {
+    (@type count) => { super::StatCount };
+    (@type counter) => { u64 };
+    (@copy count, $raw:expr) => { super::count($raw) };
+    (@copy counter, $raw:expr) => { super::counter($raw) };
+    (@value count, $value:expr) => { super::Value::Count($value) };
+    (@value counter, $value:expr) => { super::Value::Counter($value) };
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident: $kind:ident of $quantity:ident;
+    )+) => {
+        /// Statistics of the whole process ([`Stats::get`]) or of one heap, at
+        /// one moment.
+        ///
+        /// The fields are those of the linked engine: v3 and v2 count different
+        /// things.
+        ///
+        /// # What is counted when
+        ///
+        /// **Numbers about blocks are stale until a collect.** A thread counts
+        /// for itself, and hands over when it collects, when it ends, and on
+        /// v3 after about 4 MiB of traffic (`Option::StatsMergeThreshold`).
+        /// [`collect`](crate::collect) does it for the main heap,
+        /// [`Heap::collect`](crate::Heap::collect) for another. After a collect
+        /// of each heap on the one thread that allocates, v3's numbers are
+        /// exact, but for `malloc_requested`, which a release build estimates
+        /// from block sizes. What other live threads did since they last
+        /// handed over is missing.
+        ///
+        /// **A release build of v2 does not count blocks at all**: `malloc_*`
+        /// and the bins of blocks stay 0. Builds with the feature `debug` count
+        /// some of them. Numbers about pages, memory and system calls are
+        /// there in every build.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # fn main() -> Result<(), mimalloc::stats::StatsError> {
+        /// mimalloc::collect(false);
+        /// let stats = mimalloc::stats::Stats::get()?;
+        /// assert!(stats.reserved.total >= stats.reserved.current);
+        ///
+        /// let mut json = String::new();
+        /// stats.write_json(&mut json).expect("a string takes everything");
+        /// assert!(json.contains("\"committed\""));
+        /// println!("{stats}");
+        /// # Ok(())
+        /// # }
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[doc(alias = "mi_stats_t")]
+        #[non_exhaustive]
+        pub struct Stats {
+            $(
+                $(#[doc = $doc])+
+                pub $field: stats!(@type $kind),
+            )+
+            pub(super) malloc_bins: [super::StatCount; super::BINS],
+            pub(super) page_bins: [super::StatCount; super::BINS],
+            #[cfg(mimalloc_v3)]
+            pub(super) chunk_bins: [super::StatCount; super::ChunkKind::ALL.len()],
+        }
+
+        impl Stats {
+            pub(super) fn copy(raw: &mimalloc_sys::mi_stats_t) -> Self {
+                Self {
+                    $($field: stats!(@copy $kind, raw.$field),)+
+                    malloc_bins: raw.malloc_bins.map(super::count),
+                    page_bins: raw.page_bins.map(super::count),
+                    #[cfg(mimalloc_v3)]
+                    chunk_bins: raw.chunk_bins.map(super::count),
+                }
+            }
+
+            /// Calls `visit` with each field, in order.
+            pub(super) fn try_for_each<E>(
+                &self,
+                mut visit: impl FnMut(super::Field) -> Result<(), E>,
+            ) -> Result<(), E> {
+                $(
+                    visit(super::Field {
+                        name: stringify!($field),
+                        value: stats!(@value $kind, self.$field),
+                        quantity: super::Quantity::$quantity,
+                    })?;
+                )+
+                Ok(())
+            }
+
+            #[cfg(feature = "serde")]
+            pub(super) const FIELDS: usize = [$(stringify!($field)),+].len();
+        }
+    };
+}
+
+#[cfg(mimalloc_v2)]
+mod v2;
+#[cfg(mimalloc_v3)]
+mod v3;
+
+#[cfg(mimalloc_v2)]
+pub use v2::Stats;
+#[cfg(mimalloc_v3)]
+pub use v3::Stats;
+
+fn count(raw: sys::mi_stat_count_t) -> StatCount {
+    StatCount {
+        total: raw.total,
+        peak: raw.peak,
+        current: raw.current,
+    }
+}
+
+/// Counters only grow; one that has overflowed shows 0.
+fn counter(raw: sys::mi_stat_counter_t) -> u64 {
+    u64::try_from(raw.total).unwrap_or(0)
+}
+
+impl Stats {
+    /// The statistics of the process: of all heaps and threads together.
+    ///
+    /// The calling thread's own numbers are included up to its last slow
+    /// allocation; see [above](Self#what-is-counted-when) for the others'. On v3
+    /// it waits while another thread destroys a heap. It takes about a
+    /// microsecond, and a little more for each heap.
+    ///
+    /// # Errors
+    ///
+    /// [`StatsError`], only with a system library of another version.
+    #[doc(alias = "mi_stats_get")]
+    #[doc(alias = "mi_stats_merge")]
+    #[doc(alias = "mi_subproc_stats_get")]
+    pub fn get() -> Result<Self, StatsError> {
+        copied(raw::stats::get())
+    }
+
+    /// The statistics of one heap.
+    ///
+    /// # Safety
+    ///
+    /// `heap` is a live heap, and stays alive during the call.
+    #[cfg(mimalloc_has_heap_stats)]
+    pub(crate) unsafe fn of_heap(heap: *mut sys::mi_heap_t) -> Result<Self, StatsError> {
+        // SAFETY: as the caller promises.
+        copied(unsafe { raw::stats::get_of(heap) })
+    }
+
+    /// The size classes of blocks, from 8 bytes up, with how many blocks of each
+    /// there were and are.
+    pub fn malloc_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
+        bins(&self.malloc_bins)
+    }
+
+    /// The size classes of mimalloc pages by the blocks in them, with how many
+    /// pages of each there were and are.
+    pub fn page_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
+        bins(&self.page_bins)
+    }
+
+    /// What the chunks of the arenas are used for.
+    #[cfg(mimalloc_v3)]
+    pub fn chunk_bins(&self) -> impl ExactSizeIterator<Item = (ChunkKind, StatCount)> + '_ {
+        ChunkKind::ALL.into_iter().zip(self.chunk_bins)
+    }
+}
+
+fn copied(raw: Option<sys::mi_stats_t>) -> Result<Stats, StatsError> {
+    match raw {
+        Some(raw) => Ok(Stats::copy(&raw)),
+        None => Err(StatsError {
+            library: crate::version().raw(),
+        }),
+    }
+}
+
+fn bins(counts: &[StatCount; BINS]) -> impl ExactSizeIterator<Item = Bin> + '_ {
+    counts.iter().enumerate().map(|(bin, &count)| Bin {
+        block_size: block_size(bin),
+        count,
+    })
+}
+
+/// The block size of a bin, 0 for the last one.
+fn block_size(bin: usize) -> usize {
+    if bin + 1 == BINS {
+        0
+    } else {
+        raw::stats::bin_size(bin)
+    }
+}
