@@ -1,5 +1,5 @@
 #![doc = include_str!("../docs/crate.md")]
-#![cfg_attr(mimalloc_nightly_compiler, feature(allocator_api))]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![no_std]
 #![cfg_attr(
     not(any(
@@ -27,7 +27,7 @@ pub mod hooks;
 mod local_heap;
 mod option;
 mod process;
-#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+#[cfg(mimalloc_profiler)]
 mod profiler;
 mod shared_heap;
 mod startup;
@@ -57,7 +57,7 @@ pub use crate::process::set_thread_in_threadpool;
 pub use crate::process::{
     ProcessInfo, Version, is_redirected, print_stats, process_info, reset_stats, version,
 };
-#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+#[cfg(mimalloc_profiler)]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared_heap::SharedHeap;
 pub use crate::startup::{GiB, KiB, MiB};

@@ -107,7 +107,7 @@ impl ArenaOptions {
             sys::mi_reserve_os_memory_ex(
                 size,
                 self.commit,
-                self.large_pages && !cfg!(mimalloc_guard_pages),
+                self.large_pages && !cfg!(mimalloc_protects_pages),
                 self.exclusive,
                 &raw mut id,
             )
@@ -171,7 +171,7 @@ impl ArenaOptions {
         len: usize,
         foreign: RegionAttributes,
     ) -> Result<Arena, ArenaError> {
-        if foreign.pinned && cfg!(mimalloc_guard_pages) {
+        if foreign.pinned && cfg!(mimalloc_protects_pages) {
             return Err(ArenaError::Pinned);
         }
         check_size(len)?;
@@ -215,7 +215,7 @@ pub(super) fn huge(
         // C calls that a success, without an arena.
         return Err(ArenaError::NoPages);
     }
-    if cfg!(mimalloc_guard_pages) {
+    if cfg!(mimalloc_protects_pages) {
         return Err(ArenaError::Pinned);
     }
     check_entries(pages.saturating_mul(1 << 30))?;

@@ -3,7 +3,7 @@
 //! mimalloc ends a thread's heaps with the thread. Whatever runs on the thread
 //! later, such as the destructor of a pthread key made after mimalloc's, may
 //! still own one. The pinned backend of v2 is built with a correction
-//! (`mimalloc-sys/build/patches/v2.rs`) that leaves a dead heap: nothing is in it,
+//! (`mimalloc-sys/build/patches/v2`) that leaves a dead heap: nothing is in it,
 //! and every allocation in it is null. With another library there are no owned
 //! heaps in safe code.
 
@@ -16,12 +16,12 @@ use mimalloc_sys as sys;
 /// `heap` is live, and will be ended by [`end`] or given to [`give_up`].
 #[inline(always)]
 pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
-    #[cfg(mimalloc_keeps_heaps)]
+    #[cfg(all(mimalloc_v2, mimalloc_patched))]
     // SAFETY: the heap is live.
     unsafe {
         sys::mimalloc_sys_heap_keep(heap);
     }
-    #[cfg(not(mimalloc_keeps_heaps))]
+    #[cfg(not(all(mimalloc_v2, mimalloc_patched)))]
     let _ = heap;
 }
 
@@ -32,12 +32,12 @@ pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
 /// `heap` is live or dead.
 #[inline(always)]
 pub(crate) unsafe fn give_up(heap: *mut sys::mi_heap_t) {
-    #[cfg(mimalloc_keeps_heaps)]
+    #[cfg(all(mimalloc_v2, mimalloc_patched))]
     // SAFETY: its structure is there.
     unsafe {
         sys::mimalloc_sys_heap_give_up(heap);
     }
-    #[cfg(not(mimalloc_keeps_heaps))]
+    #[cfg(not(all(mimalloc_v2, mimalloc_patched)))]
     let _ = heap;
 }
 
@@ -49,12 +49,12 @@ pub(crate) unsafe fn give_up(heap: *mut sys::mi_heap_t) {
 #[inline(always)]
 #[cfg(mimalloc_v2)]
 pub(crate) unsafe fn is_alive(heap: *mut sys::mi_heap_t) -> bool {
-    #[cfg(mimalloc_keeps_heaps)]
+    #[cfg(all(mimalloc_v2, mimalloc_patched))]
     // SAFETY: its structure is there.
     unsafe {
         sys::mimalloc_sys_heap_is_alive(heap)
     }
-    #[cfg(not(mimalloc_keeps_heaps))]
+    #[cfg(not(all(mimalloc_v2, mimalloc_patched)))]
     {
         let _ = heap;
         true
@@ -69,7 +69,7 @@ pub(crate) unsafe fn is_alive(heap: *mut sys::mi_heap_t) -> bool {
 /// `heap` is dead and not used again, or live and `by` may be called with it.
 #[inline(always)]
 pub(crate) unsafe fn end(heap: *mut sys::mi_heap_t, by: unsafe extern "C" fn(*mut sys::mi_heap_t)) {
-    #[cfg(mimalloc_keeps_heaps)]
+    #[cfg(all(mimalloc_v2, mimalloc_patched))]
     {
         // SAFETY: the heap's structure is there.
         unsafe { give_up(heap) };

@@ -3,7 +3,7 @@
 //! A thread's part is made on its first use of a heap. A thread that has no
 //! memory at all, not even for mimalloc's records of it, then makes upstream
 //! (3.6.2) write to a constant. The vendored backend is built with a correction
-//! (`mimalloc-sys/build/patches.rs`); elsewhere [`thread_is_initialized`] keeps such a thread out.
+//! (`mimalloc-sys/build/patches/v3/heap.c`); elsewhere [`thread_is_initialized`] keeps such a thread out.
 
 use mimalloc_sys as sys;
 
@@ -21,7 +21,7 @@ pub(crate) fn thread_is_initialized() -> bool {
 /// when there is no memory for them.
 ///
 /// A thread that mimalloc was done with is set up again.
-#[cfg(mimalloc_patched)]
+#[cfg(all(mimalloc_v3, mimalloc_patched))]
 #[inline]
 pub(crate) fn initialize_thread() -> bool {
     sys::mimalloc_sys_thread_init()
@@ -29,7 +29,7 @@ pub(crate) fn initialize_thread() -> bool {
 
 /// Has mimalloc set up its records of the current thread, unless it has; false
 /// when there is no memory for them.
-#[cfg(not(mimalloc_patched))]
+#[cfg(not(all(mimalloc_v3, mimalloc_patched)))]
 #[inline]
 pub(crate) fn initialize_thread() -> bool {
     // SAFETY: one byte is a small size.
