@@ -193,8 +193,12 @@ pub(crate) const CFGS: &[Cfg] = &[
         "mi_profiler_stop"]).if_(|facts| facts.profile),
     // Upstream does not export these functions, so a program finds them only in a
     // library that is compiled with the program.
-    has("mimalloc_has_word_sizes", ONLY_V3, &["mi_wmalloc_small", "mi_wzalloc_small",
-        "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"]).if_(|facts| facts.is_vendored),
+    fact("mimalloc_has_word_sizes", "The small functions that take numbers of words are there.",
+        |facts| match facts.engine {
+            V2 => false,
+            V3 => facts.is_vendored && facts.has_all(&["mi_wmalloc_small", "mi_wzalloc_small",
+                "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"]),
+        }),
     has("mimalloc_sized_free", ONLY_V3, &["mi_free_small_nonnull"]),
     has("mimalloc_has_theap_zalloc_aligned", ONLY_V3, &["mi_theap_zalloc_aligned"]),
     has("mimalloc_has_theap_realloc_aligned", ONLY_V3, &["mi_theap_realloc_aligned"]),
