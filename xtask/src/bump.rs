@@ -266,7 +266,7 @@ fn tasks(engine: Engine, old: &str, fresh: &str) -> Result<Vec<String>> {
         now.options.len()
     ));
     tasks.push(
-        "read again what is put around upstream's source: mimalloc-sys/build/patches.rs, \
+        "read again what is put around upstream's source: mimalloc-sys/build/patches.rs and build/patches, \
          mimalloc-sys/src/inline_alloc.rs, mimalloc-sys/src/offsets.rs"
             .to_owned(),
     );

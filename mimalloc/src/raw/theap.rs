@@ -2,8 +2,9 @@
 //!
 //! A thread's part is made on its first use of a heap. A thread that has no
 //! memory at all, not even for mimalloc's records of it, then makes upstream
-//! (3.6.2) write to a constant. The vendored backend is built with a correction
-//! (`mimalloc-sys/build/patches/v3/heap.c`); elsewhere [`thread_is_initialized`] keeps such a thread out.
+//! (3.6.2) write to a constant. The vendored backend is built with a patch
+//! (`mimalloc-sys/build/patches/v3/heap.c`); elsewhere [`thread_is_initialized`]
+//! keeps such a thread out.
 
 use mimalloc_sys as sys;
 
