@@ -1,9 +1,16 @@
-//! Compiles the C side of the ABI test. Generates both sides of that test and
-//! the list of the link test from the text of the bindings.
+//! Compiles the C side of the ABI test. The text of the bindings generates both
+//! sides of that test, and the list of the link test.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+/// A line of mimalloc's versions.
+#[derive(Clone, Copy, Debug)]
+enum Engine {
+    V2,
+    V3,
+}
 
 fn main() {
     println!("cargo::rerun-if-changed=abi.c");
@@ -12,55 +19,53 @@ fn main() {
         let triple = env::var(name).expect("cargo sets the triples");
         println!("cargo::rustc-env=MIMALLOC_TESTS_{name}={triple}");
     }
-    let engine = env::var("DEP_MIMALLOC_SYS_ENGINE").expect("mimalloc-sys tells the engine");
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_assertions, mimalloc_profile)");
-    if engine == "v3" && dep("PROFILE") != "0" {
-        println!("cargo::rustc-cfg=mimalloc_profile");
-    }
-    if dep("DEBUG").parse::<u32>().is_ok_and(|level| level >= 2) {
+    let name = dep("ENGINE");
+    let engine = match &*name {
+        "v2" => Engine::V2,
+        "v3" => Engine::V3,
+        other => panic!("the tests know no engine {other:?}"),
+    };
+    let is_patched = dep("PATCHED") == "1";
+    // The committed bindings of a system library of another version are right but
+    // for `MISSING` and `OPTIONS`, which the safe layer handles. Structs may differ,
+    // so that only functions can be compared.
+    let is_bound = dep("MISSING").is_empty() && dep("OPTIONS").is_empty();
+    let (is_v2, is_v3, owns_heaps) = match engine {
+        Engine::V2 => (true, false, is_patched),
+        Engine::V3 => (false, true, true),
+    };
+    for (cfg, is_set) in [
+        ("mimalloc_v2", is_v2),
+        ("mimalloc_v3", is_v3),
+        ("mimalloc_patched", is_patched),
+        ("mimalloc_owned_heaps", owns_heaps),
+        ("mimalloc_profile", dep("PROFILE") == "1"),
+        ("mimalloc_guarded", dep("GUARDED") == "1"),
         // Some of upstream's own assertions fail on legitimate use.
-        println!("cargo::rustc-cfg=mimalloc_assertions");
-    }
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_other_version)");
-    println!("cargo::rustc-cfg=mimalloc_{engine}");
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_patched)");
-    if dep("PATCHED") == "1" {
-        println!("cargo::rustc-cfg=mimalloc_patched");
-    }
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_owned_heaps)");
-    if engine == "v3" || dep("KEEPS_HEAPS") == "1" {
-        println!("cargo::rustc-cfg=mimalloc_owned_heaps");
-    }
-    println!("cargo::rustc-check-cfg=cfg(mimalloc_guarded)");
-    if dep("GUARDED") == "1" {
-        println!("cargo::rustc-cfg=mimalloc_guarded");
-    }
-    // A package of these tests has the files through a link. Where git made no
-    // links, the build script reads the files at their place.
-    let bindings = ["bindings", "../mimalloc-sys/src/bindings"]
-        .map(|dir| Path::new(dir).join(format!("{engine}.rs")))
-        .into_iter()
-        .find(|path| path.is_file())
-        .expect("the bindings are committed");
-    println!("cargo::rerun-if-changed={}", bindings.display());
-    let bindings = fs::read_to_string(bindings).expect("the bindings are readable");
-    let mut items = Items::scan(&bindings);
-
-    // With a system library of another version, the committed bindings are
-    // right except for what `missing` and `options` name. The safe layer looks
-    // at both. Here only the functions can be compared.
-    if dep("MISSING").is_empty() && dep("OPTIONS").is_empty() {
-        compile(&items);
-    } else {
-        println!("cargo::rustc-cfg=mimalloc_other_version");
-        let missing = dep("MISSING");
-        items
-            .functions
-            .retain(|name| missing.split(',').all(|other| other != name));
+        (
+            "mimalloc_assertions",
+            dep("DEBUG").parse::<u32>().is_ok_and(|level| level >= 2),
+        ),
+        ("mimalloc_other_version", !is_bound),
+    ] {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        if is_set {
+            println!("cargo::rustc-cfg={cfg}");
+        }
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    write(&out.join("abi_rows.rs"), &items.rust_rows());
+    let mut items = Items::scan(&bindings(&name));
+    let missing = dep("MISSING");
+    items
+        .functions
+        .retain(|name| missing.split(',').all(|other| other != name));
+    let (c, rust) = items.rows();
+    write(&out.join("abi_rows.rs"), &format!("&[\n{rust}]"));
     write(&out.join("functions.rs"), &items.rust_functions());
+    if is_bound {
+        write(&out.join("abi_rows.inc"), &c);
+        compile(&out);
+    }
 }
 
 fn dep(key: &str) -> String {
@@ -71,14 +76,24 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap_or_else(|e| panic!("can't write {}: {e}", path.display()));
 }
 
-fn compile(items: &Items) {
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    write(&out.join("abi_rows.inc"), &items.c_rows());
+/// Reads the bindings. `bindings` is a link, so that a package of these tests has
+/// the files; git makes no links on some systems.
+fn bindings(engine: &str) -> String {
+    let path = ["bindings", "../mimalloc-sys/src/bindings"]
+        .map(|dir| Path::new(dir).join(format!("{engine}.rs")))
+        .into_iter()
+        .find(|path| path.is_file())
+        .expect("the bindings are committed");
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read_to_string(path).expect("the bindings are readable")
+}
+
+fn compile(out: &Path) {
     let include = PathBuf::from(dep("INCLUDE"));
     let mut cc = cc::Build::new();
     cc.file("abi.c")
         .include(&include)
-        .include(&out)
+        .include(out)
         .warnings(false);
     for (header, define) in [
         ("mimalloc-stats.h", "ABI_STATS"),
@@ -88,13 +103,12 @@ fn compile(items: &Items) {
             cc.define(define, None);
         }
     }
-    // `it/abi.rs` links the library: what a build script links goes to the
-    // crate's own library.
+    // `it/abi.rs` links the result: what a build script links goes to the library.
     cc.cargo_metadata(false).compile("mimalloc_abi");
     println!("cargo::rustc-link-search=native={}", out.display());
 }
 
-/// The items that the bindings declare.
+/// The declarations of the bindings.
 #[derive(Default)]
 struct Items {
     functions: Vec<String>,
@@ -104,7 +118,7 @@ struct Items {
 }
 
 impl Items {
-    /// Reads bindgen's output, which has one item on a line where this matters.
+    /// Reads bindgen's output, which puts each of these declarations on a line.
     fn scan(text: &str) -> Self {
         let mut items = Self::default();
         let mut is_struct = false;
@@ -122,7 +136,7 @@ impl Items {
             } else if line == "}" {
                 is_struct = false;
             } else if line.starts_with("_unused:") {
-                // The structure is opaque in C, and has no size there.
+                // An opaque struct has no size in C either.
                 items.structs.pop();
                 is_struct = false;
             } else if is_struct {
@@ -133,73 +147,68 @@ impl Items {
         items
     }
 
-    fn c_rows(&self) -> String {
-        let mut out = String::new();
+    /// Returns the rows of the table in C, and the same rows in Rust.
+    fn rows(&self) -> (String, String) {
+        let (mut c, mut rust) = (String::new(), String::new());
+        let mut row = |in_c: String, label: String, value: String| {
+            let _ = writeln!(c, "{in_c}");
+            let _ = writeln!(rust, "(\"{label}\", {value}),");
+        };
         for name in &self.enums {
-            let _ = writeln!(out, "SIZE(enum {name})\nSIGNED(enum {name})");
+            let (size, sign) = (
+                format!("size of enum {name}"),
+                format!("sign of enum {name}"),
+            );
+            row(
+                format!("SIZE(enum {name})"),
+                size,
+                format!("size_of::<sys::{name}>() as i64"),
+            );
+            row(
+                format!("SIGNED(enum {name})"),
+                sign,
+                format!("(sys::{name}::MIN != 0) as i64"),
+            );
         }
         for (name, fields) in &self.structs {
-            // C has a tag for some structures, and a typedef for others.
+            // C has a tag for some, a typedef for others.
             let tag = if name.ends_with("_s") { "struct " } else { "" };
-            let _ = writeln!(out, "SIZE({tag}{name})\nALIGN({tag}{name})");
+            for (in_c, what, function) in
+                [("SIZE", "size", "size_of"), ("ALIGN", "align", "align_of")]
+            {
+                row(
+                    format!("{in_c}({tag}{name})"),
+                    format!("{what} of {tag}{name}"),
+                    format!("{function}::<sys::{name}>() as i64"),
+                );
+            }
             for field in fields {
-                let _ = writeln!(
-                    out,
-                    "OFFSET({tag}{name}, {field})\nFIELD({tag}{name}, {field})"
+                row(
+                    format!("OFFSET({tag}{name}, {field})"),
+                    format!("{tag}{name}.{field}"),
+                    format!("offset_of!(sys::{name}, {field}) as i64"),
+                );
+                row(
+                    format!("FIELD({tag}{name}, {field})"),
+                    format!("size of {tag}{name}.{field}"),
+                    format!("size_of_field(|s: &sys::{name}| &raw const s.{field})"),
                 );
             }
         }
         for name in &self.constants {
-            let _ = writeln!(out, "CONSTANT({name})");
-        }
-        out
-    }
-
-    /// Returns the same rows in the same order, with Rust's values.
-    fn rust_rows(&self) -> String {
-        let mut out = String::from("&[\n");
-        for name in &self.enums {
-            let _ = writeln!(
-                out,
-                "(\"size of enum {name}\", size_of::<sys::{name}>() as i64),"
-            );
-            let _ = writeln!(
-                out,
-                "(\"sign of enum {name}\", (sys::{name}::MIN != 0) as i64),"
+            row(
+                format!("CONSTANT({name})"),
+                name.clone(),
+                format!("sys::{name} as i64"),
             );
         }
-        for (name, fields) in &self.structs {
-            let tag = if name.ends_with("_s") { "struct " } else { "" };
-            let _ = writeln!(
-                out,
-                "(\"size of {tag}{name}\", size_of::<sys::{name}>() as i64),"
-            );
-            let _ = writeln!(
-                out,
-                "(\"align of {tag}{name}\", align_of::<sys::{name}>() as i64),"
-            );
-            for field in fields {
-                let _ = writeln!(
-                    out,
-                    "(\"{tag}{name}.{field}\", offset_of!(sys::{name}, {field}) as i64),\n\
-                     (\"size of {tag}{name}.{field}\", size_of_field(|s: &sys::{name}| &raw const s.{field})),"
-                );
-            }
-        }
-        for name in &self.constants {
-            let _ = writeln!(out, "(\"{name}\", sys::{name} as i64),");
-        }
-        out.push(']');
-        out
+        (c, rust)
     }
 
     fn rust_functions(&self) -> String {
-        let mut out = String::from("&[\n");
-        for name in &self.functions {
-            let _ = writeln!(out, "(\"{name}\", sys::{name} as *const ()),");
-        }
-        out.push(']');
-        out
+        let rows = self.functions.iter();
+        let rows = rows.map(|name| format!("(\"{name}\", sys::{name} as *const ()),\n"));
+        format!("&[\n{}]", rows.collect::<String>())
     }
 }
 

@@ -1,7 +1,7 @@
-//! How bindings are made, for both who make them: the build script (feature
-//! `bindgen`, from the headers that are linked) and `cargo xtask bindgen` (the
-//! committed files, from the pinned headers). Nothing here names another module,
-//! so that xtask can include this file.
+//! Sets bindgen up for both of its users: the build script (feature `bindgen`, from
+//! the headers that are linked) and `cargo xtask bindgen` (the committed files,
+//! from the pinned headers). This file names no other module, so that xtask can
+//! include the file.
 
 use std::path::Path;
 
@@ -11,19 +11,18 @@ pub(crate) const HEADERS: [&str; 3] = ["mimalloc.h", "mimalloc-stats.h", "mimall
 /// Functions with `wchar_t`, which differs by target: `src/wchar.rs` declares them.
 pub(crate) const WIDE: [&str; 2] = ["mi_wcsdup", "mi_wdupenv_s"];
 
-/// Functions that upstream declares and does not define on every platform.
-pub(crate) fn undefined(engine: &str) -> &'static [&'static str] {
-    match engine {
-        "v2" => &["mi_malloc_size", "mi_malloc_usable_size"],
-        _ => &["mi_collect_reduce", "mi_stats_merge"],
-    }
-}
+/// Functions that engine v2 declares and does not define on every platform.
+pub(crate) const UNDEFINED_V2: &[&str] = &["mi_malloc_size", "mi_malloc_usable_size"];
 
-/// A builder for the headers in `include`, of engine `v3` or `v2`. The caller
-/// adds where the C library's headers are, and the target if not the build's.
+/// Functions that engine v3 declares and does not define on every platform.
+pub(crate) const UNDEFINED_V3: &[&str] = &["mi_collect_reduce", "mi_stats_merge"];
+
+/// Returns a builder for the headers in `include`, without the functions that the
+/// engine leaves `undefined`. The caller adds the directories of the C library's
+/// headers, and the target if it is not the build's.
 pub(crate) fn builder(
     include: &Path,
-    engine: &str,
+    undefined: &[&str],
     target: ::bindgen::RustTarget,
 ) -> ::bindgen::Builder {
     let wrapper: String = HEADERS
@@ -39,7 +38,7 @@ pub(crate) fn builder(
         .allowlist_var("MI_.*")
         .default_enum_style(::bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)
-        // The layout is proved by a C probe in the tests, on each platform.
+        // A C probe in the tests proves the layout on each platform.
         .layout_tests(false)
         .blocklist_type("wchar_t")
         .no_copy("mi_t?heap_s")
@@ -50,6 +49,6 @@ pub(crate) fn builder(
         .rust_edition(::bindgen::RustEdition::Edition2024)
         .formatter(::bindgen::Formatter::Prettyplease);
     WIDE.iter()
-        .chain(undefined(engine))
+        .chain(undefined)
         .fold(builder, |builder, name| builder.blocklist_function(name))
 }

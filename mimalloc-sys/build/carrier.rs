@@ -1,8 +1,8 @@
-//! Finds the carrier: the package on crates.io that has upstream's source in it.
+//! Finds the carrier: the package on crates.io that contains upstream's source.
 //!
-//! A carrier is a locked dependency of this crate for no target at all. So
-//! `cargo fetch` and `cargo vendor` bring it, and nothing compiles it; but a
-//! plain build has no need of it and leaves it where it is.
+//! A carrier is a locked dependency of this crate for no target at all. `cargo
+//! fetch` and `cargo vendor` bring the carrier, and nothing compiles it. A plain
+//! build does not download it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,40 +11,40 @@ use std::process::Command;
 
 use crate::env;
 use crate::headers::Engine;
+use crate::network;
 use crate::upstream::{is_tree, read};
 
-/// What `upstream.toml` says about an engine's carrier.
+/// An engine's carrier, as `upstream.toml` states it.
 #[derive(Debug)]
 pub(crate) struct Carrier {
     package: String,
     version: String,
-    /// Where in the package the source is.
+    /// The source's path inside the package.
     path: String,
 }
 
 impl Carrier {
-    /// Reads the table of `engine`. The file is ours and flat, so that no TOML
-    /// parser is needed.
+    /// Reads the table of `engine`. The file belongs to this crate and is flat, so
+    /// it needs no TOML parser.
     pub(crate) fn read(pin: &Path, engine: Engine) -> Result<Self, String> {
         let text = read(pin)?;
-        let table = text
-            .split_once(&format!("[{}]", engine.name()))
-            .map_or("", |(_, rest)| rest);
+        let table = text.split_once(&format!("[{}]", engine.name()));
+        let table = table.map_or("", |(_, rest)| rest);
+        let table = table.split("\n[").next().unwrap_or_default();
         let value = |key: &str| {
-            table
-                .lines()
-                .skip(1)
-                .take_while(|line| !line.starts_with('['))
-                .find_map(|line| line.strip_prefix(key)?.trim().strip_prefix('='))
-                .map(|value| value.trim().trim_matches('"').to_owned())
-                .ok_or_else(|| {
-                    format!(
+            let mut values = table.lines().filter_map(|line| line.strip_prefix(key));
+            let value = values.find_map(|rest| rest.trim().strip_prefix('='));
+            value.map_or_else(
+                || {
+                    Err(format!(
                         "No package carries it: {} names no `{key}` for {}. In its workspace, \
                          `cargo xtask vendor` gets it from git.",
                         pin.display(),
                         engine.name()
-                    )
-                })
+                    ))
+                },
+                |value| Ok(value.trim().trim_matches('"').to_owned()),
+            )
         };
         Ok(Self {
             package: value("carrier ")?,
@@ -53,71 +53,56 @@ impl Carrier {
         })
     }
 
-    /// How directories of this very version are called.
+    /// Returns the name of a directory that holds this version.
     fn name(&self) -> String {
         format!("{}-{}", self.package, self.version)
     }
 }
 
-/// Finds the source in a carrier that is here already, or has cargo get it.
+/// Finds the source in a carrier on this machine, or has cargo get one.
 pub(crate) fn find(carrier: &Carrier, package: &Path) -> Result<PathBuf, String> {
-    let here = beside(carrier, package)
-        .into_iter()
+    let dirs = beside(carrier, package).into_iter();
+    let mut sources = dirs
         .chain(unpacked(carrier))
-        .map(|dir| dir.join(&carrier.path))
-        .find(|dir| is_tree(dir));
-    match here {
-        Some(dir) => Ok(dir),
+        .map(|dir| dir.join(&carrier.path));
+    match sources.find(|dir| is_tree(dir)) {
+        Some(source) => Ok(source),
         None => from_cargo(carrier),
     }
 }
 
-/// Where `cargo vendor` puts packages next to each other. A directory without a
-/// version in its name may be of another one.
+/// Returns the directories next to this package where `cargo vendor` puts the
+/// carrier. A directory without a version in its name may hold another version.
 fn beside(carrier: &Carrier, package: &Path) -> Vec<PathBuf> {
     let Some(dir) = package.parent() else {
         return Vec::new();
     };
     let plain = dir.join(&carrier.package);
     let version = format!("version = \"{}\"", carrier.version);
-    let is_ours = fs::read_to_string(plain.join("Cargo.toml"))
+    let is_same = fs::read_to_string(plain.join("Cargo.toml"))
         .is_ok_and(|manifest| manifest.lines().any(|line| line == version));
-    let named = dir.join(carrier.name());
-    if is_ours {
-        vec![named, plain]
-    } else {
-        vec![named]
-    }
+    let mut dirs = vec![dir.join(carrier.name())];
+    dirs.extend(is_same.then_some(plain));
+    dirs
 }
 
-/// Where cargo unpacks packages of registries.
+/// Returns the directories to which cargo unpacks the packages of registries.
 fn unpacked(carrier: &Carrier) -> Vec<PathBuf> {
-    let Some(home) = cargo_home() else {
-        return Vec::new();
-    };
-    let registries = fs::read_dir(home.join("registry/src"));
-    let mut found: Vec<_> = registries
-        .into_iter()
-        .flatten()
-        .filter_map(|registry| Some(registry.ok()?.path().join(carrier.name())))
+    let registries = network::cargo_home().map(|home| fs::read_dir(home.join("registry/src")));
+    let registries = registries.into_iter().flatten().flatten().flatten();
+    let mut dirs: Vec<_> = registries
+        .map(|registry| registry.path().join(carrier.name()))
         .collect();
-    found.sort();
-    found
+    dirs.sort();
+    dirs
 }
 
-fn cargo_home() -> Option<PathBuf> {
-    let user = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-    match std::env::var_os("CARGO_HOME") {
-        Some(home) => Some(PathBuf::from(home)),
-        None => Some(PathBuf::from(std::env::var_os(user)?).join(".cargo")),
-    }
-}
-
-/// Has cargo find the carrier, and download it unless something forbids that.
+/// Has cargo find the carrier, and download the carrier unless something forbids
+/// the network.
 fn from_cargo(carrier: &Carrier) -> Result<PathBuf, String> {
     let manifest = write_manifest(carrier)?;
-    let dirs = working_dirs();
-    // First what is there already: fast, and the same online and offline.
+    let dirs = network::working_dirs();
+    // The first look is offline: it is fast, and its result is the same everywhere.
     let mut why = String::new();
     for dir in &dirs {
         match ask(&manifest, dir, true).and_then(|json| source_in(&json, carrier)) {
@@ -125,7 +110,7 @@ fn from_cargo(carrier: &Carrier) -> Result<PathBuf, String> {
             Err(e) => why = e,
         }
     }
-    match forbidden(&dirs)? {
+    match network::forbidden(&dirs)? {
         Some(reason) => Err(format!(
             "The package {} is not on this machine, and {reason} forbids the network.\n{why}",
             carrier.name()
@@ -134,8 +119,8 @@ fn from_cargo(carrier: &Carrier) -> Result<PathBuf, String> {
     }
 }
 
-/// Writes a package that depends on the carrier alone. There is no lock file for
-/// it: each file of the carrier is compared with our list.
+/// Writes a package that depends on the carrier alone. The package needs no lock
+/// file, because each file of the carrier is compared with the list of sums.
 fn write_manifest(carrier: &Carrier) -> Result<PathBuf, String> {
     let dir = env::cargo_path("OUT_DIR").join("carrier");
     let manifest = dir.join("Cargo.toml");
@@ -148,7 +133,7 @@ fn write_manifest(carrier: &Carrier) -> Result<PathBuf, String> {
     let write = || {
         fs::create_dir_all(&dir)?;
         fs::write(dir.join("lib.rs"), "")?;
-        // That of an earlier build may name packages that are gone since.
+        // The lock file of an earlier build may name packages that are gone since.
         drop(fs::remove_file(dir.join("Cargo.lock")));
         fs::write(&manifest, text)
     };
@@ -158,112 +143,14 @@ fn write_manifest(carrier: &Carrier) -> Result<PathBuf, String> {
     }
 }
 
-/// Directories from which cargo finds the user's configuration. The build's own
-/// is usually below the user's workspace, whose configuration cargo reads where
-/// it is started: a shell says where that is.
-fn working_dirs() -> Vec<PathBuf> {
-    let shell = std::env::var_os("PWD").map(PathBuf::from);
-    let shell = shell.filter(|dir| dir.is_absolute() && dir.is_dir());
-    let out = env::cargo_path("OUT_DIR");
-    [out].into_iter().chain(shell).collect()
-}
-
-/// What forbids the network, if anything does.
-fn forbidden(dirs: &[PathBuf]) -> Result<Option<String>, String> {
-    if env::is_on("MIMALLOC_SYS_NO_FETCH")? {
-        return Ok(Some("MIMALLOC_SYS_NO_FETCH".to_owned()));
-    }
-    if let Some(argument) = argument_of_cargo() {
-        return Ok(Some(format!("cargo's `{argument}`")));
-    }
-    // As in cargo, the variable goes before the files.
-    let variable = std::env::var("CARGO_NET_OFFLINE").ok();
-    match variable.as_deref().map(str::trim) {
-        Some("true") => return Ok(Some("CARGO_NET_OFFLINE".to_owned())),
-        Some("false") => return Ok(None),
-        _ => {}
-    }
-    for dir in dirs {
-        let above = dir.ancestors().map(|dir| dir.join(".cargo"));
-        let files = above.chain(cargo_home()).flat_map(|dir| {
-            // Cargo prefers the first where both are.
-            ["config", "config.toml"].map(|name| dir.join(name))
-        });
-        let said = files.filter_map(|file| {
-            let offline = offline_in(&fs::read_to_string(&file).ok()?)?;
-            Some((file, offline))
-        });
-        if let Some((file, true)) = said.into_iter().next() {
-            return Ok(Some(format!("`net.offline` in {}", file.display())));
-        }
-    }
-    Ok(None)
-}
-
-/// The value of `net.offline` in a configuration file, in any of TOML's ways to
-/// write it on a line.
-fn offline_in(text: &str) -> Option<bool> {
-    let mut table = String::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let line: String = line.split_whitespace().collect();
-        if line.starts_with('[') {
-            table = line;
-            continue;
-        }
-        let value = match table.as_str() {
-            "[net]" => line.strip_prefix("offline="),
-            "" => line.strip_prefix("net.offline=").or_else(|| {
-                let inline = line.strip_prefix("net={")?.strip_suffix('}')?;
-                inline
-                    .split(',')
-                    .find_map(|pair| pair.strip_prefix("offline="))
-            }),
-            _ => None,
-        };
-        if let Some(value) = value {
-            return value.parse().ok();
-        }
-    }
-    None
-}
-
-/// `--offline` or `--frozen` of the cargo that runs this script. Cargo tells
-/// scripts nothing about them, but Linux shows the arguments of any process.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn argument_of_cargo() -> Option<&'static str> {
-    let parent = std::os::unix::process::parent_id();
-    let line = fs::read(format!("/proc/{parent}/cmdline")).ok()?;
-    // What follows is the program's business.
-    let arguments = line
-        .split(|byte| *byte == 0)
-        .take_while(|arg| *arg != b"--");
-    arguments
-        .filter_map(|argument| {
-            ["--offline", "--frozen"]
-                .into_iter()
-                .find(|name| name.as_bytes() == argument)
-        })
-        .next()
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn argument_of_cargo() -> Option<&'static str> {
-    None
-}
-
-/// Runs `cargo metadata` in `dir`, which downloads what is missing unless
-/// `offline`.
+/// Runs `cargo metadata` in `dir`. Unless `offline`, cargo downloads what is missing.
 fn ask(manifest: &Path, dir: &Path, offline: bool) -> Result<String, String> {
-    let mut cargo = Command::new(program());
-    cargo
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let out = Command::new(program)
         .current_dir(dir)
         .args(["metadata", "--format-version", "1", "--manifest-path"])
-        .arg(manifest);
-    if offline {
-        cargo.arg("--offline");
-    }
-    let out = cargo
+        .arg(manifest)
+        .args(offline.then_some("--offline"))
         .output()
         .map_err(|e| format!("can't run cargo: {e}"))?;
     if out.status.success() {
@@ -274,47 +161,26 @@ fn ask(manifest: &Path, dir: &Path, offline: bool) -> Result<String, String> {
     }
 }
 
-/// The cargo that runs this script.
-fn program() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// The source inside the carrier that cargo's JSON names.
+/// Returns the source inside the carrier, from cargo's JSON. Package metadata may
+/// contain the key `manifest_path` as well; a wrong path holds no tree.
 fn source_in(json: &str, carrier: &Carrier) -> Result<PathBuf, String> {
-    manifest_paths(json)
-        .iter()
-        .filter_map(|path| Some(path.parent()?.join(&carrier.path)))
+    json.split("\"manifest_path\":\"")
+        .skip(1)
+        .filter_map(|rest| Some(PathBuf::from(json_string(rest)).parent()?.to_owned()))
+        .map(|dir| dir.join(&carrier.path))
         .find(|dir| is_tree(dir))
         .ok_or_else(|| format!("The package {} has no {}.", carrier.name(), carrier.path))
 }
 
-/// The value of each `manifest_path` in cargo's JSON. Package metadata could
-/// hold a key of that name too; a wrong path just holds no tree.
-fn manifest_paths(json: &str) -> Vec<PathBuf> {
-    json.split("\"manifest_path\":\"")
-        .skip(1)
-        .map(|rest| PathBuf::from(json_string(rest)))
-        .collect()
-}
-
-/// Reads a JSON string up to its closing quote.
+/// Reads a JSON string up to its closing quote. Of the escapes, those of quotes and
+/// backslashes occur in paths.
 fn json_string(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         match c {
             '"' => break,
-            '\\' => match chars.next() {
-                Some('u') => {
-                    let code: String = chars.by_ref().take(4).collect();
-                    let code = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
-                    out.push(code.unwrap_or(char::REPLACEMENT_CHARACTER));
-                }
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                Some(c) => out.push(c),
-                None => break,
-            },
+            '\\' => out.extend(chars.next()),
             c => out.push(c),
         }
     }

@@ -1,12 +1,13 @@
-//! The only reader of the environment. Each variable of ours is looked up as
-//! `<TARGET>_NAME` first (upper case, underscores), then as `NAME`, and each
-//! look-up tells cargo to run the build script again when the value changes.
+//! Reads the environment; no other file does, apart from cargo's own variables in
+//! `carrier.rs`. Each variable of this crate is looked up as `<TARGET>_NAME` first
+//! (upper case, underscores), then as `NAME`. Each look-up has cargo run the build
+//! script again when the value changes.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The value of one of our variables; an empty value counts as unset.
+/// Returns the value of a variable; an empty value counts as unset.
 pub(crate) fn var(name: &str) -> Option<OsString> {
     let prefix = cargo("TARGET").to_uppercase().replace(['-', '.'], "_");
     [format!("{prefix}_{name}"), name.to_owned()]
@@ -18,40 +19,50 @@ pub(crate) fn var(name: &str) -> Option<OsString> {
         .find(|value| !value.is_empty())
 }
 
-/// A path in one of our variables.
+/// Returns the path in a variable.
 pub(crate) fn path(name: &str) -> Option<PathBuf> {
     var(name).map(PathBuf::from)
 }
 
-/// A switch: `None` when unset, otherwise whether it is on. Other words than
-/// these are mistakes, and a guess could link the wrong library.
+/// Returns whether a switch is on, or `None` when the variable is unset.
 pub(crate) fn switch(name: &str) -> Result<Option<bool>, String> {
-    let Some(value) = var(name) else {
-        return Ok(None);
-    };
-    match value.to_string_lossy().trim().to_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(Some(true)),
-        "0" | "false" | "no" | "off" => Ok(Some(false)),
+    let value = var(name).map(|value| parse_switch(name, &value.to_string_lossy()));
+    value.transpose()
+}
+
+/// Reads the value of a switch. Other words are mistakes: a guess could link the
+/// wrong library.
+fn parse_switch(name: &str, value: &str) -> Result<bool, String> {
+    match value.trim().to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
         _ => Err(format!(
-            "{name} is `{}`, which is neither on (1, true, yes, on) nor off (0, false, no, \
-             off).\nSet it to one of these, or unset it.",
-            value.to_string_lossy()
+            "{name} is `{value}`, which is neither on (1, true, yes, on) nor off (0, false, no, \
+             off).\nSet it to one of these, or unset it."
         )),
     }
 }
 
-/// Whether a switch is set and on.
-pub(crate) fn is_on(name: &str) -> Result<bool, String> {
-    Ok(switch(name)? == Some(true))
-}
-
-/// Whether a variable of another crate's is set and not `0`.
+/// Returns whether a variable of the pkg-config crate is set and not `0`.
 pub(crate) fn is_set(name: &str) -> bool {
     var(name).is_some_and(|value| value != "0")
 }
 
-/// Whether the user's flags for the C compiler have a setting of upstream's. The
-/// one of how thread-locals are found doesn't count, as we don't depend on it.
+/// Fails when one of `names` is set: a variable without effect is a mistake. An
+/// empty value counts as unset, so a single build can do without the variable.
+pub(crate) fn refuse_ignored(names: &[&str], done: &str, otherwise: &str) -> Result<(), String> {
+    match names.iter().find(|name| var(name).is_some()) {
+        Some(name) => Err(format!(
+            "{name} is set, but {done}, which it has no effect on.\nUnset it (or set it to \
+             nothing, `{name}=`), or set {otherwise}."
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether the user's flags for the C compiler contain a setting of
+/// upstream's. The TLS model doesn't count, because this crate does not depend on
+/// the model.
 pub(crate) fn has_own_settings() -> bool {
     let target = cargo("TARGET");
     let names = [
@@ -61,19 +72,19 @@ pub(crate) fn has_own_settings() -> bool {
         "HOST_CFLAGS".to_owned(),
         "CFLAGS".to_owned(),
     ];
-    // cargo reruns the script when one changes: cc asks for that.
+    // The cc crate has cargo run the script again when one changes.
     names.iter().filter_map(env::var_os).any(|flags| {
         let flags = flags.to_string_lossy().replace("DMI_TLS_MODEL", "");
         flags.contains("DMI_") || flags.contains("UMI_")
     })
 }
 
-/// A variable that cargo sets for build scripts; empty when it doesn't.
+/// Returns a variable that cargo sets for build scripts; empty when cargo doesn't.
 pub(crate) fn cargo(name: &str) -> String {
     env::var(name).unwrap_or_default()
 }
 
-/// A directory that cargo names.
+/// Returns a directory that cargo names.
 pub(crate) fn cargo_path(name: &str) -> PathBuf {
     PathBuf::from(env::var_os(name).unwrap_or_default())
 }

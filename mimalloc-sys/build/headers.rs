@@ -1,12 +1,12 @@
-//! What the C headers say, read as text: nothing is compiled and nothing is
-//! run, so it works the same for cross builds and for system libraries.
+//! Reads the C headers as text. The script compiles and runs nothing for that, so
+//! cross builds and system libraries work alike.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::version::{self, Parts};
 
-/// Which line of mimalloc a library is.
+/// A line of mimalloc's versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     V2,
@@ -14,7 +14,9 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// The name used in cfgs, directories and link metadata.
+    const ALL: [Self; 2] = [Self::V2, Self::V3];
+
+    /// Returns the name used in cfgs, directories and link metadata.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::V2 => "v2",
@@ -22,30 +24,37 @@ impl Engine {
         }
     }
 
-    /// The engine that a version is of, if these crates take it.
-    fn of(version: Version) -> Option<Self> {
-        let engine = match version.parts().0 {
-            2 => Self::V2,
-            3 => Self::V3,
-            _ => return None,
-        };
-        (version.parts() >= engine.oldest()).then_some(engine)
-    }
-
+    /// Returns the oldest version that these crates take.
     fn oldest(self) -> Parts {
         match self {
             Self::V2 => version::OLDEST_V2,
             Self::V3 => version::OLDEST_V3,
         }
     }
+
+    /// Returns the engine of a version, if these crates take the version.
+    fn of(version: Version) -> Option<Self> {
+        let parts = version.parts();
+        let fits = |oldest: Parts| parts.0 == oldest.0 && parts >= oldest;
+        Self::ALL.into_iter().find(|engine| fits(engine.oldest()))
+    }
 }
 
-/// `MI_MALLOC_VERSION`.
+/// Names the versions that these crates take.
+pub(crate) fn supported() -> String {
+    let lines = Engine::ALL.map(|engine| {
+        let (major, minor, patch) = engine.oldest();
+        format!("{major}.x from {major}.{minor}.{patch} on")
+    });
+    lines.join(" and ")
+}
+
+/// The value of `MI_MALLOC_VERSION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) u32);
 
 impl Version {
-    /// Major, minor, patch, whatever the number of digits.
+    /// Returns major, minor and patch, whatever the number of digits.
     pub(crate) fn parts(self) -> Parts {
         version::parts(self.0)
     }
@@ -53,12 +62,9 @@ impl Version {
 
 impl core::fmt::Display for Version {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        dotted(self.parts()).fmt(f)
+        let (major, minor, patch) = self.parts();
+        write!(f, "{major}.{minor}.{patch}")
     }
-}
-
-fn dotted((major, minor, patch): Parts) -> String {
-    format!("{major}.{minor}.{patch}")
 }
 
 /// The public headers of one mimalloc, without comments.
@@ -78,28 +84,15 @@ impl Headers {
         let text = fs::read_to_string(&main)
             .map_err(|e| format!("can't read the header {}: {e}", main.display()))?;
         let mut text = without_comments(&text);
-        let version = text
-            .lines()
-            .find_map(|line| {
-                let mut words = line.split_whitespace();
-                let define =
-                    (words.next(), words.next()) == (Some("#define"), Some("MI_MALLOC_VERSION"));
-                if define {
-                    words.next()?.parse().ok()
-                } else {
-                    None
-                }
-            })
-            .map(Version)
+        let version = defined_version(&text)
             .ok_or_else(|| format!("{} defines no MI_MALLOC_VERSION", main.display()))?;
         let engine = Engine::of(version).ok_or_else(|| {
             format!(
-                "{} is of mimalloc {version}, but only 2.x from {} on and 3.x from {} on are \
-                 supported.\nTake one of those, or compile the vendored source: without the \
-                 feature `system`, MIMALLOC_SYS_NO_VENDOR and MIMALLOC_SYS_SOURCE_DIR.",
+                "{} is of mimalloc {version}, but only {} are supported.\nTake one of those, or \
+                 compile the vendored source: without the feature `system`, \
+                 MIMALLOC_SYS_NO_VENDOR and MIMALLOC_SYS_SOURCE_DIR.",
                 main.display(),
-                dotted(Engine::V2.oldest()),
-                dotted(Engine::V3.oldest()),
+                supported(),
             )
         })?;
         for more in ["mimalloc-stats.h", "mimalloc-profile.h"] {
@@ -108,22 +101,21 @@ impl Headers {
                 text.push_str(&without_comments(&more));
             }
         }
-        let dir = dir.to_owned();
         Ok(Self {
-            dir,
+            dir: dir.to_owned(),
             version,
             engine,
             text,
         })
     }
 
-    /// Whether a function is declared (or defined inline).
+    /// Returns whether a function is declared or defined inline.
     pub(crate) fn declares(&self, function: &str) -> bool {
         self.parameters(function).is_some()
     }
 
-    /// How many parameters a declared function has. Uses of a function, as in
-    /// macros, have as many.
+    /// Returns the number of a declared function's parameters. A use of the
+    /// function, as in a macro, has as many arguments.
     pub(crate) fn parameters(&self, function: &str) -> Option<usize> {
         self.text.match_indices(function).find_map(|(at, _)| {
             let before = self.text[..at].chars().next_back();
@@ -135,7 +127,7 @@ impl Headers {
         })
     }
 
-    /// The numbers of `mi_option_e`, names without `mi_option_`.
+    /// Returns the names (without `mi_option_`) and numbers of `mi_option_e`.
     pub(crate) fn options(&self) -> Vec<(String, i64)> {
         let body = self
             .text
@@ -145,11 +137,8 @@ impl Headers {
             .map_or("", |(body, _)| body);
         let mut options: Vec<(String, i64)> = Vec::new();
         let mut next = 0;
-        for item in body
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-        {
+        let items = body.split(',').map(str::trim);
+        for item in items.filter(|item| !item.is_empty()) {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
             let name = name.trim().trim_start_matches("mi_option_").to_owned();
             let value = value.trim().trim_start_matches("mi_option_");
@@ -166,7 +155,7 @@ impl Headers {
     }
 }
 
-/// The number of things between here and the closing parenthesis, by commas.
+/// Counts the items up to the closing parenthesis, by their commas.
 fn count(list: &str) -> usize {
     let mut depth = 0;
     let end = list.find(|c| {
@@ -185,26 +174,35 @@ fn count(list: &str) -> usize {
     commas.count() + 1
 }
 
+fn defined_version(text: &str) -> Option<Version> {
+    let number = text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let define = (words.next(), words.next());
+        let number = words.next()?;
+        (define == (Some("#define"), Some("MI_MALLOC_VERSION"))).then_some(number)
+    });
+    number?.parse().ok().map(Version)
+}
+
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// C without comments. The headers hold no string with `//` or `/*` in it.
+/// Removes the comments from C code. No string in the headers contains `//` or
+/// `/*`.
 fn without_comments(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("//").into_iter().chain(rest.find("/*")).min() {
         out.push_str(&rest[..at]);
         let comment = &rest[at..];
-        let end = if comment.starts_with("//") {
-            "\n"
+        // The line break stays, so that `#define` lines stay apart.
+        let (end, length) = if comment.starts_with("//") {
+            ("\n", 0)
         } else {
-            "*/"
+            ("*/", 2)
         };
-        // Keep the line break, so that `#define` lines stay apart.
-        rest = comment.find(end).map_or("", |len| {
-            &comment[len + if end == "\n" { 0 } else { end.len() }..]
-        });
+        rest = comment.find(end).map_or("", |at| &comment[at + length..]);
         out.push(' ');
     }
     out.push_str(rest);

@@ -1,12 +1,14 @@
-//! Decides which mimalloc is linked, and tells the crate and its dependents
-//! what it is. How each way works is in the other files of this directory.
+//! Decides which mimalloc is linked, and tells the crate and its dependents what
+//! that mimalloc is. The other files of this directory do the work.
 
 mod carrier;
 mod env;
 mod headers;
 mod metadata;
+mod network;
 mod patches;
 mod platform;
+mod settings;
 mod split_build;
 mod sums;
 mod system;
@@ -22,12 +24,11 @@ use std::process::ExitCode;
 
 use headers::{Engine, Headers, Version};
 use metadata::{Linkage, bound_version};
-use vendored::Settings;
+use patches::Patches;
+use settings::Settings;
 
 fn main() -> ExitCode {
-    println!(
-        "cargo::rustc-check-cfg=cfg(mimalloc_v3, mimalloc_v2, mimalloc_inline, mimalloc_patched, mimalloc_keeps_heaps, mimalloc_inline_alloc, mimalloc_other_version)"
-    );
+    println!("cargo::rustc-check-cfg=cfg({})", metadata::CFGS.join(", "));
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -40,8 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    // A variable, because whoever packages a program decides this, not the
-    // manifests of its dependencies; it wins over the feature in both directions.
+    // A variable, because the person who packages a program decides this, not the
+    // manifests of its dependencies. The variable wins over the feature.
     let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR")?.unwrap_or(cfg!(feature = "system"));
     if is_system {
         link_system()
@@ -50,38 +51,24 @@ fn run() -> Result<(), String> {
     }
 }
 
-/// A variable that has no effect is a mistake, or a left-over that hides one. An
-/// empty value counts as unset, so a single build can do without it.
-fn refuse_ignored(names: &[&str], done: &str, otherwise: &str) -> Result<(), String> {
-    match names.iter().find(|name| env::var(name).is_some()) {
-        Some(name) => Err(format!(
-            "{name} is set, but {done}, which it has no effect on.\nUnset it (or set it to \
-             nothing, `{name}=`), or set {otherwise}."
-        )),
-        None => Ok(()),
-    }
-}
-
 fn link_system() -> Result<(), String> {
-    refuse_ignored(
+    env::refuse_ignored(
         &["MIMALLOC_SYS_SOURCE_DIR"],
         "a system library is linked",
         "MIMALLOC_SYS_NO_VENDOR=0 to compile that source",
     )?;
     let headers = system::find()?;
-    // How it was compiled can't be read from a header; nothing is assumed on.
     Linkage {
         is_vendored: false,
         is_patched: false,
-        keeps_heaps: false,
         inlines_alloc: false,
-        settings: Settings::default(),
+        settings: Settings::of_system(headers.engine),
     }
     .emit(&headers)
 }
 
 fn link_vendored() -> Result<(), String> {
-    refuse_ignored(
+    env::refuse_ignored(
         &["MIMALLOC_SYS_LIB_DIR", "MIMALLOC_SYS_INCLUDE_DIR"],
         "the vendored source is compiled",
         "MIMALLOC_SYS_NO_VENDOR=1 to link that library",
@@ -93,53 +80,48 @@ fn link_vendored() -> Result<(), String> {
     };
     let source = upstream::find(engine)?;
     let headers = Headers::read(&source.dir.join("include"))?;
-    let bound = bound_version(engine)?;
-    if headers.engine != engine || (source.is_pinned && headers.version != bound) {
-        return Err(format!(
-            "{} is mimalloc {}, but the {} bindings are of {bound}.\nRun `cargo xtask vendor` and \
-             `cargo xtask bindgen`, or choose the engine with the feature `v2`.",
-            source.dir.display(),
-            headers.version,
-            engine.name(),
-        ));
-    }
+    let patches = source.is_pinned.then(|| Patches::of(engine));
+    check_version(&headers, engine, patches)?;
     let settings = Settings::from_features(engine)?;
-    let is_patched = source.is_pinned && engine == Engine::V3;
-    let keeps_heaps = source.is_pinned && engine == Engine::V2;
-    let patched = match engine {
-        Engine::V3 => patches::PATCHED_VERSION,
-        Engine::V2 => patches::v2::PATCHED_VERSION,
-    };
-    if source.is_pinned && headers.version.0 != patched {
-        return Err(format!(
-            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs were written for \
-             mimalloc {}, but {} holds {}.\nRead both against the new source, then change \
-             PATCHED_VERSION beside the patches.",
-            Version(patched),
-            source.dir.display(),
-            headers.version
-        ));
-    }
-    // Not with settings that we don't know, nor where a tool looks at every
-    // access to memory that comes from Rust, and only at those.
-    let inlines_alloc = is_patched
+    // Settings that the user passes to the C compiler are unknown here. A sanitizer
+    // of Rust sees every access to memory from Rust, and none from C.
+    let inlines_alloc = patches.is_some_and(|patches| patches.inline_alloc.is_some())
         && settings.is_plain()
         && !env::has_own_settings()
         && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64"
         && env::cargo("CARGO_CFG_SANITIZE").is_empty();
-    vendored::build(
-        &source.dir,
-        settings,
-        is_patched,
-        keeps_heaps,
-        inlines_alloc,
-    )?;
+    vendored::build(&source.dir, settings, patches, inlines_alloc)?;
     Linkage {
         is_vendored: true,
-        is_patched,
-        keeps_heaps,
+        is_patched: patches.is_some(),
         inlines_alloc,
         settings,
     }
     .emit(&headers)
+}
+
+/// Compares the version of the source with the bindings and the patches.
+fn check_version(
+    headers: &Headers,
+    engine: Engine,
+    patches: Option<&Patches>,
+) -> Result<(), String> {
+    let (dir, version) = (headers.dir.display(), headers.version);
+    let bound = bound_version(engine)?;
+    if headers.engine != engine || (patches.is_some() && version != bound) {
+        return Err(format!(
+            "{dir} is mimalloc {version}, but the {} bindings are of {bound}.\nRun `cargo xtask \
+             vendor` and `cargo xtask bindgen`, or choose the engine with the feature `v2`.",
+            engine.name(),
+        ));
+    }
+    match patches {
+        Some(patches) if patches.version != version.0 => Err(format!(
+            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs were \
+             written for mimalloc {}, but {dir} holds {version}.\nRead both against the new \
+             source, then change `version` in build/patches.rs.",
+            Version(patches.version),
+        )),
+        _ => Ok(()),
+    }
 }

@@ -1,16 +1,16 @@
-//! What differs by target, in one place, each choice with its reason.
-//! "CMake" is upstream's `CMakeLists.txt` of 3.6.1 and 2.5.2.
+//! Lists what differs by target, each choice with its reason. "CMake" is upstream's
+//! `CMakeLists.txt` of 3.6.1 and 2.5.2.
 
 use crate::env;
 
 /// How the C side finds its thread-local variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tls {
-    /// Whatever the compiler does; the source picks another way by itself.
+    /// The compiler's default; the source picks another way by itself.
     Default,
-    /// Fastest, needs room in the static TLS block of the process.
+    /// The fastest model, which needs room in the static TLS block of the process.
     InitialExec,
-    /// Also works in libraries that are loaded late.
+    /// A model that also works in libraries that are loaded late.
     LocalDynamic,
 }
 
@@ -18,10 +18,10 @@ pub(crate) enum Tls {
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) tls: Tls,
-    /// Compile as C++ (`/TP`).
-    pub(crate) cpp: bool,
-    /// Compile in two parts at once.
-    pub(crate) in_parts: bool,
+    /// The source is compiled as C++ (`/TP`).
+    pub(crate) is_cpp: bool,
+    /// The source is compiled in two halves at once.
+    pub(crate) splits_build: bool,
     pub(crate) defines: Vec<(&'static str, &'static str)>,
     pub(crate) libraries: Vec<&'static str>,
     pub(crate) is_windows: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// The choices for the target of this build.
+    /// Returns the choices for the target of this build.
     pub(crate) fn current() -> Self {
         let os = env::cargo("CARGO_CFG_TARGET_OS");
         let libc = env::cargo("CARGO_CFG_TARGET_ENV");
@@ -40,12 +40,12 @@ impl Platform {
         Self {
             tls: tls(&os, &libc),
             // Upstream asks for C++ with MSVC, for its atomics (CMake,
-            // MI_USE_CXX). Without /EHsc, which we don't pass, `mi_new` still
-            // reports failure instead of throwing through Rust.
-            cpp: is_msvc,
-            // CMake compiles file by file everywhere, so that this should do
-            // on other systems too; it is tested here only.
-            in_parts: os == "linux",
+            // MI_USE_CXX). Without /EHsc `mi_new` still reports failure instead of
+            // throwing through Rust.
+            is_cpp: is_msvc,
+            // CMake compiles file by file on every system, but the halves were only
+            // tested on this one.
+            splits_build: os == "linux",
             defines: defines(&os, &libc),
             libraries: libraries(&os, &libc, &arch),
             is_windows,
@@ -53,18 +53,25 @@ impl Platform {
             is_apple: env::cargo("CARGO_CFG_TARGET_VENDOR") == "apple",
         }
     }
+
+    /// Links the libraries that a static mimalloc needs.
+    pub(crate) fn link_libraries(&self) {
+        for library in &self.libraries {
+            println!("cargo::rustc-link-lib={library}");
+        }
+    }
 }
 
 fn tls(os: &str, libc: &str) -> Tls {
     match (os, libc) {
-        // musl refuses initial-exec in libraries loaded late; CMake compiles
-        // its static library like this too (microsoft/mimalloc#644). In a
-        // program the linker turns it into the same code as initial-exec.
+        // musl refuses initial-exec in libraries loaded late. CMake compiles its
+        // static library with this model (microsoft/mimalloc#644). In a program the
+        // linker produces the same code as with initial-exec.
         ("linux", "musl" | "ohos") => Tls::LocalDynamic,
-        // CMake's choice. glibc and FreeBSD keep spare room for late loaders.
+        // CMake uses this model. glibc and FreeBSD keep room for late loaders.
         ("linux" | "freebsd" | "netbsd" | "dragonfly", _) => Tls::InitialExec,
         // Windows uses TlsAlloc, macOS, Android and OpenBSD pthread keys
-        // (prim-tls.h); of the others we know nothing.
+        // (prim-tls.h). Nothing is known of other systems.
         _ => Tls::Default,
     }
 }
@@ -79,16 +86,16 @@ fn defines(os: &str, libc: &str) -> Vec<(&'static str, &'static str)> {
     }
     if apple || (os == "linux" && libc == "gnu") || matches!(os, "freebsd" | "netbsd" | "dragonfly")
     {
-        // CMake looks for execinfo.h. Without it heap profiles have no stacks.
-        // musl has none; Android's header is older than its functions.
+        // CMake looks for execinfo.h. Without the header heap profiles have no
+        // stacks. musl lacks the header; Android's is older than its functions.
         defines.push(("MI_HAS_EXECINFOH", "1"));
     }
     if matches!(libc, "musl" | "ohos") {
-        // CMake, MI_LIBC_MUSL: `__builtin_thread_pointer` is not used there.
+        // CMake (MI_LIBC_MUSL) avoids `__builtin_thread_pointer` there.
         defines.push(("MI_LIBC_MUSL", "1"));
     }
     if os == "windows" && libc == "gnu" {
-        // CMake (microsoft/mimalloc#976).
+        // CMake defines it (microsoft/mimalloc#976).
         defines.push(("_WIN32_WINNT", "0x600"));
     }
     defines
@@ -96,19 +103,18 @@ fn defines(os: &str, libc: &str) -> Vec<(&'static str, &'static str)> {
 
 fn libraries(os: &str, libc: &str, arch: &str) -> Vec<&'static str> {
     let mut libraries = match (os, libc) {
-        // CMake: random numbers, process information, privileges.
+        // CMake links them: random numbers, process information, privileges.
         ("windows", _) => vec!["psapi", "shell32", "user32", "advapi32", "bcrypt"],
-        // Part of libc since glibc 2.34, apart before; musl needs none.
+        // glibc contains it since 2.34. musl needs no library.
         ("linux", "gnu") => vec!["pthread"],
-        // CMake: backtraces and the list of mapped files for heap profiles.
+        // CMake links them: heap profiles list stacks and mapped files.
         ("freebsd" | "dragonfly", _) => vec!["pthread", "execinfo", "util"],
         ("netbsd", _) => vec!["pthread", "execinfo"],
         ("openbsd", _) => vec!["pthread"],
         _ => vec![],
     };
     if os != "windows" && lacks_64_bit_atomics(arch) {
-        // Statistics are 64-bit atomics, which these targets only have as
-        // calls into libatomic.
+        // Statistics are 64-bit atomics, which are calls into libatomic there.
         libraries.push("atomic");
     }
     libraries
@@ -117,7 +123,7 @@ fn libraries(os: &str, libc: &str, arch: &str) -> Vec<&'static str> {
 fn lacks_64_bit_atomics(arch: &str) -> bool {
     let target = env::cargo("TARGET");
     match arch {
-        // ARMv7 has them, ARMv6 and older don't.
+        // ARMv7 has such atomics; ARMv6 and older targets lack them.
         "arm" => !target.starts_with("armv7") && !target.starts_with("thumbv7"),
         _ => matches!(
             arch,

@@ -1,14 +1,14 @@
 //! Compares a source tree with the committed list of its files.
 //!
-//! Cargo verifies a package when it unpacks the package, and never again. So
-//! nobody else would notice a function that somebody added to a file since.
+//! Cargo verifies a package when it unpacks the package, and never again. Nothing
+//! else would notice a function that was added to a file since.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Names of files that no `#include` of a compiler can mean.
+/// Extensions of files that no `#include` of a compiler can mean.
 const HARMLESS: &[&str] = &["md", "wprp", "man"];
 
 /// The lines of `<engine>.sha256`: paths with their sums.
@@ -31,8 +31,8 @@ impl Sums {
         }
     }
 
-    /// Names the first way in which `tree` differs from the list. Files beside
-    /// `include` and `src` are none of the compiler's business.
+    /// Names the first way in which `tree` differs from the list. The compiler does
+    /// not look at files outside of `include` and `src`.
     pub(crate) fn check(&self, tree: &Path) -> Result<(), String> {
         for part in ["include", "src"] {
             self.check_names(tree, part)?;
@@ -51,8 +51,9 @@ impl Sums {
         Ok(())
     }
 
-    /// A further header would be found in front of the system's. Links aren't
-    /// followed: what they lead to may change, or lead back.
+    /// Fails when a directory holds a file that the list lacks: the compiler would
+    /// find a further header before the system's. Links aren't followed: their
+    /// targets may change, or lead back.
     fn check_names(&self, tree: &Path, dir: &str) -> Result<(), String> {
         let unreadable = |e: std::io::Error| format!("{dir} can't be listed: {e}");
         for entry in fs::read_dir(tree.join(dir)).map_err(unreadable)? {
@@ -87,11 +88,11 @@ const K: [u32; 64] = [
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ];
 
-/// SHA-256 in hexadecimal digits (FIPS 180-4).
+/// Returns the SHA-256 of `bytes` in hexadecimal digits (FIPS 180-4).
 ///
-/// Cargo compiles build scripts without optimisation, so this is written in
-/// plain loops over local words, and with shifts instead of `rotate_right`, which
-/// would be a call. Engine v3's 1.4 MB take some 25 ms like that.
+/// Cargo compiles build scripts without optimisation. Plain loops over local words,
+/// and shifts instead of calls of `rotate_right`, take about 25 ms for the 1.4 MB of
+/// engine v3.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let mut state = [
         0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
@@ -101,7 +102,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     for block in &mut blocks {
         compress(&mut state, block);
     }
-    // The rest, a one bit, and the length in bits at the end of a block.
+    // The padding is a one bit, zeros, and the length in bits at the end of a block.
     let rest = blocks.remainder();
     let mut last = [0; 128];
     last[..rest.len()].copy_from_slice(rest);

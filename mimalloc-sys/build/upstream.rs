@@ -1,5 +1,5 @@
-//! Finds the C source to compile, and checks that it is what our pin says.
-//! Only the build's own directory is written to.
+//! Finds the C source to compile, and compares it with the pin. The script writes
+//! to the build's own directory only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use crate::env;
 use crate::headers::Engine;
 use crate::sums::Sums;
 
-/// A source tree, and whether it is the one our bindings are made from.
+/// A source tree.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) dir: PathBuf,
+    /// The tree is the one that the bindings are made from.
     pub(crate) is_pinned: bool,
 }
 
-/// Looks in the order that the README documents.
+/// Looks for the source in the order that the README documents.
 pub(crate) fn find(engine: Engine) -> Result<Source, String> {
     let package = env::cargo_path("CARGO_MANIFEST_DIR");
     let home = package.join("vendor");
@@ -24,16 +25,16 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
     if let Some(dir) = env::path("MIMALLOC_SYS_SOURCE_DIR") {
         return named(dir, &sums);
     }
-    // A tree that is put there later must be noticed.
+    // The script must run again when a tree appears there.
     watch(&home);
     let own = home.join(engine.name());
     if is_tree(&own) {
-        let help = "Run `cargo xtask vendor` to have upstream's files back, or name a tree of your \
+        let help = "Run `cargo xtask vendor` to restore upstream's files, or name a tree of your \
                     own with MIMALLOC_SYS_SOURCE_DIR.";
         return pinned(own, &sums, help);
     }
-    // `cargo package` writes this file. What the package lacks when it is made,
-    // its users will lack, so a carrier doesn't count here.
+    // `cargo package` writes this file. Users of a package lack what the package
+    // lacked when it was made, so a carrier doesn't count here.
     if package.join("Cargo.toml.orig").is_file() {
         return Err(ways_out(
             engine,
@@ -41,9 +42,8 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
              `cargo package`.",
         ));
     }
-    let found = Carrier::read(&home.join("upstream.toml"), engine)
-        .and_then(|carrier| carrier::find(&carrier, &package));
-    match found {
+    let carrier = Carrier::read(&home.join("upstream.toml"), engine);
+    match carrier.and_then(|carrier| carrier::find(&carrier, &package)) {
         Ok(dir) => pinned(
             dir,
             &sums,
@@ -54,51 +54,47 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
     }
 }
 
-/// The tree that the user names. The very tree of the pin is as good as ours.
+/// Takes the tree that the user names, and finds out whether it is the pinned one.
 fn named(dir: PathBuf, sums: &Sums) -> Result<Source, String> {
     watch(&dir);
+    let name = dir.display();
     if !is_tree(&dir) {
         return Err(format!(
-            "MIMALLOC_SYS_SOURCE_DIR={} holds no mimalloc source (include/mimalloc.h and \
-             src/static.c)",
-            dir.display()
+            "MIMALLOC_SYS_SOURCE_DIR={name} holds no mimalloc source (include/mimalloc.h and \
+             src/static.c)"
         ));
     }
     let difference = sums.check(&dir).err();
     if let Some(difference) = &difference {
         println!(
-            "cargo::warning=MIMALLOC_SYS_SOURCE_DIR={} is not the pinned source ({difference}), so \
-             nothing vouches for its files: they are compiled as they are, without our \
-             corrections and without inlined allocation.",
-            dir.display()
+            "cargo::warning=MIMALLOC_SYS_SOURCE_DIR={name} is not the pinned source \
+             ({difference}), so its files are not verified. They are compiled as they are, \
+             without patches and without inlined allocation."
         );
     }
-    Ok(Source {
-        dir,
-        is_pinned: difference.is_none(),
-    })
+    let is_pinned = difference.is_none();
+    Ok(Source { dir, is_pinned })
 }
 
-/// A tree that has to be the pinned one.
+/// Takes a tree that has to be the pinned one.
 fn pinned(dir: PathBuf, sums: &Sums, help: &str) -> Result<Source, String> {
     watch(&dir);
-    match sums.check(&dir) {
-        Ok(()) => Ok(Source {
-            dir,
-            is_pinned: true,
-        }),
-        Err(difference) => Err(format!(
+    if let Err(difference) = sums.check(&dir) {
+        return Err(format!(
             "{} is not the mimalloc source that this crate pins: {difference}.\n{help}",
             dir.display()
-        )),
+        ));
     }
+    let is_pinned = true;
+    Ok(Source { dir, is_pinned })
 }
 
+/// Returns whether a directory looks like a source tree.
 pub(crate) fn is_tree(dir: &Path) -> bool {
     dir.join("src/static.c").is_file() && dir.join("include/mimalloc.h").is_file()
 }
 
-/// Runs the script again when a file of the tree changes.
+/// Has cargo run the script again when a file of the tree changes.
 fn watch(dir: &Path) {
     println!("cargo::rerun-if-changed={}", dir.display());
 }

@@ -69,7 +69,7 @@ pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX as usize * size_of::<usi
 pub const VENDORED: bool = matches!(env!("MIMALLOC_SYS_VENDORED").as_bytes(), b"1");
 
 /// What [`mimalloc_sys_on_thread_done`] keeps. Not one of upstream's types.
-#[cfg(mimalloc_patched)]
+#[cfg(all(mimalloc_v3, mimalloc_patched))]
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "named like the types of C")]
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub struct mimalloc_sys_thread_done_t {
     pub next: *mut mimalloc_sys_thread_done_t,
 }
 
-#[cfg(mimalloc_patched)]
+#[cfg(all(mimalloc_v3, mimalloc_patched))]
 unsafe extern "C" {
     /// Not one of upstream's: has `listener->fun` called on each thread before
     /// `mi_thread_done` frees its theaps, and once more when the process ends.
@@ -100,13 +100,13 @@ unsafe extern "C" {
     pub safe fn mimalloc_sys_thread_init() -> bool;
 }
 
-#[cfg(mimalloc_keeps_heaps)]
+#[cfg(all(mimalloc_v2, mimalloc_patched))]
 unsafe extern "C" {
     /// Not one of upstream's: marks a heap, so that its structure stays when
     /// the heap's thread ends. What is left then is a dead heap: every
     /// allocation in it is null, it holds nothing, and `mi_free` of it frees the
     /// structure; it must not be deleted or destroyed. Only where the pinned
-    /// source of engine v2 is compiled (metadata `keeps_heaps`).
+    /// source of engine v2 is compiled (metadata `patched`).
     ///
     /// # Safety
     ///

@@ -1,9 +1,11 @@
-//! Where mimalloc 3.6.2 keeps what `inline_alloc.rs` uses, on 64-bit targets. The build
-//! script has the C compiler check each number against upstream's own types.
+//! States the offsets in mimalloc 3.6.2 that `inline_alloc.rs` uses, on 64-bit targets.
+//! The C compiler checks each number against upstream's own types
+//! (`build/patches/v3/inline_alloc.h`).
 
-/// In a theap: for each number of words a page with free blocks of that size.
+/// The offset in a theap of the pages with free blocks, one page a number of words.
 pub(super) const THEAP_PAGES: usize = 0;
-/// In a page: its first free block, which begins with the next.
+/// The offset in a page of the first free block, which begins with the address of the
+/// next one.
 pub(super) const PAGE_FREE: usize = 16;
-/// In a page: how many of its blocks are in use, and how many ever were.
+/// The offset in a page of two counts: the blocks in use, and the blocks ever used.
 pub(super) const PAGE_USED: usize = 40;

@@ -1,5 +1,5 @@
-//! How upstream writes versions as numbers, and the oldest versions that these
-//! crates take. The build script and the workspace's chores read this file, too.
+//! Decodes upstream's version numbers, and states the oldest versions that these
+//! crates take. The build script and xtask also include this file.
 #![allow(unreachable_pub, reason = "public in the crate alone")]
 
 /// Major, minor, patch.
@@ -17,7 +17,7 @@ pub const OLDEST_V3: Parts = (3, 3, 2);
 /// Decodes `MI_MALLOC_VERSION`, which is also what
 /// [`mi_version`](crate::mi_version) returns.
 ///
-/// Upstream has three ways: a digit each (224 is 2.2.4, 316 is 3.1.6), two
+/// Upstream has three schemes: a digit each (224 is 2.2.4, 316 is 3.1.6), two
 /// digits for the patch (3012 is 3.0.12, 3208 is 3.2.8), and two each for minor
 /// and patch (20300 is 2.3.0, 30602 is 3.6.2). Some releases state another one's
 /// number: 2.0.2 says 201, 3.0.7 says 306, 3.4.2 says 30401.
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     /// The numbers in the headers of upstream's tags, from the oldest to the
-    /// newest. A tag with another number than its own is not here.
+    /// newest, without the tags that state the number of another one.
     const TAGS: &[(u32, Parts)] = &[
         (200, (2, 0, 0)),
         (201, (2, 0, 1)),
@@ -99,7 +99,7 @@ mod tests {
         for &(number, expected) in TAGS {
             assert_eq!(parts(number), expected, "{number}");
         }
-        // The numbers themselves are in no order; what they mean is.
+        // The versions are in order, and the numbers are not.
         assert!(TAGS.is_sorted_by_key(|tag| tag.1));
         assert_eq!(parts(0), (0, 0, 0));
         assert_eq!(parts(u32::MAX).0, 429_496);

@@ -1,5 +1,5 @@
 #![doc = include_str!("../docs/crate.md")]
-#![cfg_attr(mimalloc_nightly_compiler, feature(allocator_api))]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![cfg_attr(
@@ -27,7 +27,7 @@ mod heap;
 pub mod hooks;
 mod local_heap;
 pub mod option;
-#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+#[cfg(mimalloc_profiler)]
 mod profiler;
 mod shared_heap;
 mod startup;
@@ -47,7 +47,7 @@ pub use crate::heap::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
-#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+#[cfg(mimalloc_profiler)]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared_heap::SharedHeap;
 pub use crate::string::HeapCString;

@@ -32,7 +32,10 @@ pub(crate) use options::{HEADERS, WIDE};
 
 /// Functions that upstream declares and does not define on every platform.
 pub(crate) fn undefined(engine: Engine) -> &'static [&'static str] {
-    options::undefined(engine.name())
+    match engine {
+        Engine::V3 => options::UNDEFINED_V3,
+        Engine::V2 => options::UNDEFINED_V2,
+    }
 }
 
 /// Runs the command.
@@ -113,7 +116,7 @@ pub(crate) fn run_child(mut args: lexopt::Parser) -> Result<()> {
     let target = msrv
         .parse()
         .map_err(|error| anyhow::anyhow!("rust-version {msrv}: {error}"))?;
-    let bindings = options::builder(&include, engine.name(), target)
+    let bindings = options::builder(&include, undefined(engine), target)
         .clang_args(["-target", TARGET, "-ffreestanding", "-nostdlibinc"])
         .clang_arg(format!("-isystem{}", stubs().display()))
         .generate()

@@ -248,14 +248,14 @@ fn tasks(engine: Engine, old: &str, fresh: &str) -> Result<Vec<String>> {
             "xtask/src/coverage.toml: account for {functions} (`cargo xtask api` says how)"
         ));
         tasks.push(format!(
-            "xtask/src/oldest.rs: add {functions}, and gate what calls them in mimalloc/build.rs"
+            "xtask/src/oldest.rs: add {functions}, and gate what calls them in mimalloc/build/cfgs.rs"
         ));
     }
     let gone = added(&now.functions, &was.functions);
     if !gone.is_empty() {
         let gone = gone.join(", ");
         tasks.push(format!(
-            "xtask/src/oldest.rs, xtask/src/coverage.toml, mimalloc/build.rs: take {gone} out"
+            "xtask/src/oldest.rs, xtask/src/coverage.toml, mimalloc/build/cfgs.rs: take {gone} out"
         ));
     }
     let left_out = options::WIDE.len() + bindings::undefined(engine).len();
@@ -266,7 +266,7 @@ fn tasks(engine: Engine, old: &str, fresh: &str) -> Result<Vec<String>> {
         now.options.len()
     ));
     tasks.push(
-        "read again what is put around upstream's source: mimalloc-sys/build/patches.rs, \
+        "read again what is put around upstream's source: mimalloc-sys/build/patches.rs and build/patches, \
          mimalloc-sys/src/inline_alloc.rs, mimalloc-sys/src/offsets.rs"
             .to_owned(),
     );

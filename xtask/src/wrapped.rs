@@ -33,7 +33,7 @@ pub(crate) type Wrapped = BTreeMap<String, Sites>;
 /// Searches `mimalloc/src` as compiled with `engine`, which has `functions`.
 pub(crate) fn search(engine: Engine, functions: &BTreeSet<String>) -> Result<Wrapped> {
     let root = files::root().join("mimalloc");
-    let groups = groups::parse(&files::read(&root.join("build.rs"))?)?;
+    let groups = groups::parse(&files::read(&root.join("build/cfgs.rs"))?)?;
     let mut search = Search {
         engine,
         functions,

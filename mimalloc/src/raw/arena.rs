@@ -14,7 +14,7 @@ pub(crate) const STEP: usize = 32 << 20;
 
 /// Whether this build protects parts of each mimalloc page, for which memory that
 /// can't be protected is of no use.
-pub(crate) const PROTECTS_PAGES: bool = cfg!(mimalloc_guard_pages);
+pub(crate) const PROTECTS_PAGES: bool = cfg!(mimalloc_protects_pages);
 
 /// Reserves an arena from the system; [`NO_ARENA`] when that fails.
 pub(crate) fn reserve(

@@ -25,7 +25,7 @@ pub(crate) mod heap;
 pub(crate) mod hooks;
 pub(crate) mod option;
 pub(crate) mod process;
-#[cfg(all(mimalloc_has_profiler, mimalloc_profile))]
+#[cfg(mimalloc_profiler)]
 pub(crate) mod profiler;
 pub(crate) mod size_class;
 pub(crate) mod stats;

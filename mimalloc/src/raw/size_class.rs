@@ -59,8 +59,8 @@ pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
 
 /// Whether a request must not reach mimalloc. Only for unpatched sources of
 /// engine v3 on 32-bit targets, which take areas of 2 GiB and more for negative
-/// and write to memory that is not committed (see `PROLOGUE` in
-/// `mimalloc-sys/build/patches.rs`).
+/// and write to memory that is not committed (see
+/// `mimalloc-sys/build/patches/v3/prologue.h`).
 #[inline(always)]
 pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
     const LIMIT: usize = isize::MAX as usize - (8 << 20);

@@ -25,11 +25,11 @@ pub(crate) fn thread_is_initialized() -> bool {
 /// A thread that mimalloc was done with is set up again.
 #[inline]
 pub(crate) fn initialize_thread() -> bool {
-    #[cfg(mimalloc_patched)]
+    #[cfg(all(mimalloc_v3, mimalloc_patched))]
     {
         sys::mimalloc_sys_thread_init()
     }
-    #[cfg(not(mimalloc_patched))]
+    #[cfg(not(all(mimalloc_v3, mimalloc_patched)))]
     {
         // SAFETY: one byte is a small size.
         let block = unsafe { sys::mi_malloc_small(1) };

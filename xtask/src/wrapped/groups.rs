@@ -15,21 +15,26 @@ pub(super) struct Group {
     pub(super) functions: Vec<String>,
 }
 
-/// The `GROUPS` of the build script, by `cfg`.
+/// The rows of functions in the build script's table, by `cfg`.
 pub(super) fn parse(build: &str) -> Result<BTreeMap<String, Group>> {
     let table = build
-        .split_once("const GROUPS: &[(&str, Of, &[&str])] = &[")
+        .split_once("const CFGS: &[Cfg] = &[")
         .and_then(|(_, rest)| rest.split_once("];\n"))
-        .context("mimalloc/build.rs has no table `const GROUPS`")?;
+        .context("mimalloc/build/cfgs.rs has no table `const CFGS`")?;
     let tokens = table.0.parse::<TokenStream>();
-    let tokens = tokens.map_err(|error| anyhow::anyhow!("mimalloc/build.rs: {error}"))?;
+    let tokens = tokens.map_err(|error| anyhow::anyhow!("mimalloc/build/cfgs.rs: {error}"))?;
+    let mut is_call = false;
     let rows = tokens.into_iter().filter_map(|token| match token {
-        TokenTree::Group(row) => Some(row.stream()),
-        _ => None,
+        TokenTree::Group(row) => is_call.then(|| row.stream()),
+        other => {
+            is_call = other.to_string() == "has";
+            None
+        }
     });
     rows.map(|row| {
         let text = row.to_string();
-        group(row).with_context(|| format!("mimalloc/build.rs: `{text}` is no row of GROUPS"))
+        group(row)
+            .with_context(|| format!("mimalloc/build/cfgs.rs: `{text}` is no row of functions"))
     })
     .collect()
 }
@@ -41,9 +46,9 @@ fn group(row: TokenStream) -> Option<(String, Group)> {
     let mut words = words.into_iter();
     let cfg = words.next().filter(|word| word.starts_with("mimalloc_"))?;
     let of = match words.next()?.as_str() {
-        "Both" => None,
-        "V3" => Some(Engine::V3),
-        "V2" => Some(Engine::V2),
+        "BOTH" => None,
+        "ONLY_V3" => Some(Engine::V3),
+        "ONLY_V2" => Some(Engine::V2),
         _ => return None,
     };
     let functions = words.collect();
@@ -65,11 +70,12 @@ fn words_of(tokens: TokenStream, found: &mut Vec<String>) {
 pub(super) mod tests {
     use super::*;
 
-    pub(in super::super) const BUILD: &str = "const GROUPS: &[(&str, Of, &[&str])] = &[
+    pub(in super::super) const BUILD: &str = "const CFGS: &[Cfg] = &[
         // The \"small\" ones.
-        (\"mimalloc_theap\", V3, &[\"mi_theap\", \"mi_other\"]),
-        (\"mimalloc_has_print\", Both, &[\"mi_print\"]),
-        (\"mimalloc_has_ex\", V2, &[\"mi_ex\"]),
+        has(\"mimalloc_theap\", ONLY_V3, &[\"mi_theap\", \"mi_other\"]),
+        has(\"mimalloc_has_print\", BOTH, &[\"mi_print\"]),
+        fact(\"mimalloc_other\", \"x\", |f| f.x),
+        has(\"mimalloc_has_ex\", ONLY_V2, &[\"mi_ex\"]),
     ];
     fn main() { println!(\"mimalloc_no\"); }
 ";
@@ -89,7 +95,7 @@ pub(super) mod tests {
         let theap = &groups["mimalloc_theap"].functions;
         assert_eq!(*theap, ["mi_theap", "mi_other"]);
         assert!(parse("fn main() {}").is_err());
-        let wrong = parse(&BUILD.replace("V2", "V1")).unwrap_err();
+        let wrong = parse(&BUILD.replace("_V2", "_V1")).unwrap_err();
         assert!(wrong.to_string().contains("mimalloc_has_ex"), "{wrong}");
     }
 }

@@ -77,7 +77,7 @@ pub(crate) unsafe fn give_up(heap: *mut sys::mi_heap_t) {
 
 /// What becomes of a heap when its thread ends, in a library that is patched to
 /// leave a dead heap.
-#[cfg(mimalloc_keeps_heaps)]
+#[cfg(mimalloc_patched)]
 mod dead {
     use mimalloc_sys as sys;
 
@@ -113,7 +113,7 @@ mod dead {
 
 /// The same in another library: a heap is gone with its thread, and this crate
 /// has no heap that outlives its thread.
-#[cfg(not(mimalloc_keeps_heaps))]
+#[cfg(not(mimalloc_patched))]
 mod dead {
     use mimalloc_sys as sys;
 

@@ -1,0 +1,17 @@
+// Checks what src/inline_alloc.rs takes for granted about upstream's types. The
+// build script defines the offsets of src/offsets.rs above.
+#include <stddef.h>
+#if MI_PADDING || MI_ENCODE_FREELIST || MI_SAMPLE==2 || MI_SECURE || MI_DEBUG || MI_STATS>=2 || MI_TRACK_ENABLED || MI_PAC || MI_MTE
+#error "this changes how blocks are allocated: see mimalloc-sys/src/inline_alloc.rs"
+#endif
+#ifdef __cplusplus
+#define mimalloc_sys_check(condition) static_assert(condition, "see mimalloc-sys/src/offsets.rs")
+#else
+#define mimalloc_sys_check(condition) _Static_assert(condition, "see mimalloc-sys/src/offsets.rs")
+#endif
+mimalloc_sys_check(offsetof(mi_theap_t, pages_free_direct) == MIMALLOC_SYS_THEAP_PAGES);
+mimalloc_sys_check(sizeof(((mi_theap_t*)0)->pages_free_direct[0]) == 8);
+mimalloc_sys_check(MI_PAGES_DIRECT > MI_SMALL_WSIZE_MAX);
+mimalloc_sys_check(offsetof(mi_page_t, free) == MIMALLOC_SYS_PAGE_FREE && sizeof(((mi_page_t*)0)->free) == 8);
+mimalloc_sys_check(offsetof(mi_page_t, xused) == MIMALLOC_SYS_PAGE_USED && sizeof(mi_used_t) == 8);
+mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);

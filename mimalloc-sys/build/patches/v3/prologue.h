@@ -1,0 +1,9 @@
+// On 32-bit targets upstream takes the length of an area of 2 GiB or more for a
+// negative number (`mi_os_page_align_areax` in prim/os.c), reports memory as
+// committed that is not, and writes a free list to that memory. With a limit
+// further below `PTRDIFF_MAX`, such requests get null instead.
+#include "mimalloc/types.h"
+#if MI_SIZE_SIZE < 8
+#undef  MI_MAX_ALLOC_SIZE
+#define MI_MAX_ALLOC_SIZE (PTRDIFF_MAX - 8*MI_MiB)
+#endif

@@ -1,0 +1,230 @@
+//! Lists the cfgs of this crate: what each means, and when it holds.
+
+use Engine::{V2, V3};
+
+/// A line of mimalloc's versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    V2,
+    V3,
+}
+
+impl Engine {
+    /// Returns the engine that `mimalloc-sys` names so.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [V2, V3].into_iter().find(|engine| engine.name() == name)
+    }
+
+    /// Returns the name in the metadata of `mimalloc-sys`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            V2 => "v2",
+            V3 => "v3",
+        }
+    }
+}
+
+/// The linked library and the target, as far as cfgs depend on them.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) engine: Engine,
+    /// The library is compiled with this crate, from the pinned source or another.
+    pub(crate) is_vendored: bool,
+    /// The pinned source is compiled with the patches of `mimalloc-sys`.
+    pub(crate) is_patched: bool,
+    /// `mimalloc-sys` allocates small blocks without a call.
+    pub(crate) inlines_alloc: bool,
+    /// The value of `MI_SECURE`.
+    pub(crate) secure: u32,
+    pub(crate) padding: bool,
+    pub(crate) guarded: bool,
+    pub(crate) profile: bool,
+    /// Functions of the bindings that the library lacks.
+    pub(crate) missing: Vec<String>,
+    /// The library numbers its options in another way than the bindings.
+    pub(crate) has_own_option_numbers: bool,
+    /// The feature `std` is on.
+    pub(crate) has_std: bool,
+    pub(crate) os: String,
+    pub(crate) env: String,
+    pub(crate) pointer_width: String,
+}
+
+impl Facts {
+    fn has_all(&self, functions: &[&str]) -> bool {
+        let is_missing = |name: &&str| self.missing.iter().any(|missing| missing == name);
+        !functions.iter().any(is_missing)
+    }
+
+    /// Returns whether the library is the one that the bindings are made from.
+    /// Another library may be of another version than its headers.
+    fn is_bound_version(&self) -> bool {
+        self.is_vendored && self.missing.is_empty()
+    }
+
+    /// Returns whether thread-locals are there until the very end of a thread, and
+    /// a heap's number does not come again.
+    fn can_cache_theaps(&self) -> bool {
+        let has_thread_locals = self.os == "linux" && ["gnu", "musl"].contains(&&*self.env);
+        has_thread_locals && self.has_std && self.pointer_width == "64"
+    }
+}
+
+/// The engines that a row of functions is for.
+#[derive(Clone, Copy, Debug)]
+struct Of {
+    v2: bool,
+    v3: bool,
+}
+
+const BOTH: Of = Of { v2: true, v3: true };
+const ONLY_V2: Of = Of {
+    v2: true,
+    v3: false,
+};
+const ONLY_V3: Of = Of {
+    v2: false,
+    v3: true,
+};
+
+impl Of {
+    fn contains(self, engine: Engine) -> bool {
+        match engine {
+            V2 => self.v2,
+            V3 => self.v3,
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cfg {
+    pub(crate) name: &'static str,
+    #[allow(dead_code, reason = "for readers of the table, and its tests")]
+    pub(crate) meaning: &'static str,
+    functions: (Of, &'static [&'static str]),
+    when: fn(&Facts) -> bool,
+}
+
+impl Cfg {
+    /// Returns whether the cfg holds.
+    fn holds(&self, facts: &Facts) -> bool {
+        let (of, functions) = self.functions;
+        of.contains(facts.engine) && facts.has_all(functions) && (self.when)(facts)
+    }
+
+    /// Restricts a row of functions.
+    const fn if_(self, when: fn(&Facts) -> bool) -> Self {
+        Self { when, ..self }
+    }
+}
+
+/// Makes a row that depends on facts about the library and the target.
+const fn fact(name: &'static str, meaning: &'static str, when: fn(&Facts) -> bool) -> Cfg {
+    let functions: (Of, &[&str]) = (BOTH, &[]);
+    Cfg {
+        name,
+        meaning,
+        functions,
+        when,
+    }
+}
+
+/// Makes a row that holds when the library is of the engine and has all functions.
+///
+/// The pinned source has all functions. Another version may lack some, and an item
+/// that calls a missing function must be absent. `mimalloc-sys` doesn't declare such
+/// a function, and `cargo xtask ci` compiles against the oldest versions.
+const fn has(name: &'static str, of: Of, functions: &'static [&'static str]) -> Cfg {
+    let meaning = "The library has these functions.";
+    Cfg {
+        name,
+        meaning,
+        functions: (of, functions),
+        when: |_| true,
+    }
+}
+
+/// All cfgs of this crate.
+#[rustfmt::skip]
+pub(crate) const CFGS: &[Cfg] = &[
+    fact("mimalloc_v2", "The engine is v2.", |facts| match facts.engine { V2 => true, V3 => false }),
+    fact("mimalloc_v3", "The engine is v3.", |facts| match facts.engine { V2 => false, V3 => true }),
+    fact("mimalloc_patched", "The pinned source is compiled, with the patches of mimalloc-sys.",
+        |facts| facts.is_patched),
+    fact("mimalloc_inline_alloc", "mimalloc-sys allocates small blocks without a call.",
+        |facts| facts.inlines_alloc),
+    // A v2 heap belongs to its thread and dies with mimalloc's thread data. The
+    // destructor of a pthread key may run later, and the patches leave the structure
+    // of the heap for it.
+    fact("mimalloc_owned_heaps", "Safe code may own a heap.", |facts| match facts.engine {
+        V2 => facts.is_patched,
+        V3 => true,
+    }),
+    // The cache needs the notice that a thread's theaps are about to be freed.
+    fact("mimalloc_theap_cache", "A thread caches its theaps of several heaps.",
+        |facts| match facts.engine {
+            V2 => false,
+            V3 => facts.is_patched && facts.can_cache_theaps(),
+        }),
+    // 2.0.9 misaligns over-aligned blocks of 256 to 1024 bytes whose size is a
+    // multiple of the alignment.
+    fact("mimalloc_realign", "The library may return misaligned blocks.",
+        |facts| match facts.engine {
+            V2 => !facts.is_bound_version(),
+            V3 => false,
+        }),
+    fact("mimalloc_padding", "Blocks are larger than asked or start elsewhere, so that sizes that \
+        are powers of two are not naturally aligned.", |facts| facts.padding || facts.guarded),
+    fact("mimalloc_guarded", "The library can put a guard page behind a block.",
+        |facts| facts.guarded),
+    // Versions before `mi_heap_new_ex` refuse such memory for the first segment of a
+    // thread.
+    fact("mimalloc_protects_pages", "The library can't use memory that can't be protected.",
+        |facts| match facts.engine {
+            V2 => facts.secure >= 1 || !facts.has_all(&["mi_heap_new_ex"]),
+            V3 => facts.secure >= 5,
+        }),
+    fact("mimalloc_option_table", "The library numbers its options in another way than the \
+        bindings.", |facts| facts.has_own_option_numbers),
+
+    has("mimalloc_profiler", ONLY_V3, &["mi_heap_profile", "mi_heap_profile_disable",
+        "mi_pprof_profiler_new", "mi_profile", "mi_profiler_snapshot", "mi_profiler_start",
+        "mi_profiler_stop"]).if_(|facts| facts.profile),
+    // Upstream does not export these functions, so a program finds them only in a
+    // library that is compiled with the program.
+    fact("mimalloc_has_word_sizes", "The small functions that take numbers of words are there.",
+        |facts| match facts.engine {
+            V2 => false,
+            V3 => facts.is_vendored && facts.has_all(&["mi_wmalloc_small", "mi_wzalloc_small",
+                "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"]),
+        }),
+    has("mimalloc_sized_free", ONLY_V3, &["mi_free_small_nonnull"]),
+    has("mimalloc_has_theap_zalloc_aligned", ONLY_V3, &["mi_theap_zalloc_aligned"]),
+    has("mimalloc_has_theap_realloc_aligned", ONLY_V3, &["mi_theap_realloc_aligned"]),
+    has("mimalloc_has_theap_set_default", ONLY_V3, &["mi_theap_set_default"]),
+    has("mimalloc_has_stats", BOTH, &["mi_stats_get", "mi_stats_get_json"]),
+    has("mimalloc_has_heap_stats", ONLY_V3, &["mi_heap_stats_get"]),
+    has("mimalloc_has_bin_size", ONLY_V3, &["mi_stats_get_bin_size"]),
+    has("mimalloc_has_option_get_size", BOTH, &["mi_option_get_size"]),
+    has("mimalloc_has_options_print", BOTH, &["mi_options_print"]),
+    has("mimalloc_has_process_info_print", ONLY_V3, &["mi_process_info_print"]),
+    has("mimalloc_has_heap_new_ex", ONLY_V2, &["mi_heap_new_ex"]),
+    has("mimalloc_has_heap_zalloc_small", BOTH, &["mi_heap_zalloc_small"]),
+    has("mimalloc_has_collect_reduce", ONLY_V2, &["mi_collect_reduce"]),
+    has("mimalloc_has_heap_guarded", ONLY_V2, &["mi_heap_guarded_set_sample_rate",
+        "mi_heap_guarded_set_size_bound"]),
+    has("mimalloc_has_threadpool", BOTH, &["mi_thread_set_in_threadpool"]),
+    has("mimalloc_has_arena_contains", ONLY_V3, &["mi_arena_contains"]),
+    has("mimalloc_has_arena_limits", ONLY_V3, &["mi_arena_min_size", "mi_arena_min_alignment"]),
+    has("mimalloc_has_arena_max_object_size", ONLY_V3, &["mi_arena_max_object_size"]),
+    has("mimalloc_has_arenas_purge", ONLY_V3, &["mi_arenas_purge"]),
+    has("mimalloc_has_numa_affinity", ONLY_V3, &["mi_heap_set_numa_affinity"]),
+    has("mimalloc_has_debug_fill_preserve", ONLY_V3, &["mi_heap_set_debug_fill_preserve"]),
+];
+
+/// Returns the names of the cfgs that hold.
+pub(crate) fn cfgs(facts: &Facts) -> Vec<&'static str> {
+    let held = CFGS.iter().filter(|cfg| cfg.holds(facts));
+    held.map(|cfg| cfg.name).collect()
+}

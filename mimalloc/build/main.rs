@@ -1,0 +1,77 @@
+//! Turns what `mimalloc-sys` found and built into cfgs of this crate.
+
+mod cfgs;
+
+use core::fmt::Write as _;
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use cfgs::{CFGS, Engine, Facts, cfgs};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build");
+    for cfg in CFGS {
+        println!("cargo::rustc-check-cfg=cfg({})", cfg.name);
+    }
+    let name = link_fact("ENGINE");
+    let Some(engine) = Engine::from_name(&name) else {
+        println!(
+            "cargo::error=this version of mimalloc knows the engines v2 and v3, but mimalloc-sys \
+             says {name:?}.\ncargo::error=Run `cargo update -p mimalloc -p mimalloc-sys`, so that \
+             both fit each other."
+        );
+        return;
+    };
+    let facts = facts(engine);
+    for cfg in cfgs(&facts) {
+        println!("cargo::rustc-cfg={cfg}");
+    }
+    write_option_numbers(&link_fact("OPTIONS"));
+    if facts.is_vendored {
+        // The example `corpus` reads the C source.
+        if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
+            println!("cargo::rustc-env=MIMALLOC_SOURCE_DIR={}", source.display());
+        }
+    }
+}
+
+/// Returns a value of the metadata of `mimalloc-sys`. Cargo hands the metadata over
+/// in these variables, and reruns this script when one changes.
+fn link_fact(name: &str) -> String {
+    env::var(format!("DEP_MIMALLOC_SYS_{name}")).unwrap_or_default()
+}
+
+fn facts(engine: Engine) -> Facts {
+    let is_set = |name| link_fact(name) == "1";
+    let target = |key| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    let missing = link_fact("MISSING");
+    let missing = missing.split(',').filter(|name| !name.is_empty());
+    Facts {
+        engine,
+        is_vendored: is_set("VENDORED"),
+        is_patched: is_set("PATCHED"),
+        inlines_alloc: is_set("INLINE_ALLOC"),
+        secure: link_fact("SECURE").parse().unwrap_or(0),
+        padding: is_set("PADDING"),
+        guarded: is_set("GUARDED"),
+        profile: is_set("PROFILE"),
+        missing: missing.map(str::to_owned).collect(),
+        has_own_option_numbers: !link_fact("OPTIONS").is_empty(),
+        has_std: env::var_os("CARGO_FEATURE_STD").is_some(),
+        os: target("OS"),
+        env: target("ENV"),
+        pointer_width: target("POINTER_WIDTH"),
+    }
+}
+
+/// Writes the option numbers of a library whose numbering is not the bindings'.
+fn write_option_numbers(options: &str) {
+    let mut table = String::from("&[\n");
+    for (name, number) in options.split(',').filter_map(|row| row.split_once(':')) {
+        writeln!(table, "    (\"{name}\", {number}),").expect("writing to a string");
+    }
+    table.push_str("]\n");
+    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    fs::write(Path::new(&out).join("option_numbers.rs"), table).expect("OUT_DIR is writable");
+}
