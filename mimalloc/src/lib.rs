@@ -56,14 +56,29 @@ pub use crate::visit::{Areas, Blocks, HeapArea, HeapBlock, HeapUsage};
 
 pub mod docs {
     //! Pages on whole subjects. There is no code in here.
+    pub mod choosing {
+        #![doc = include_str!("../docs/choosing.md")]
+    }
     pub mod threads {
         #![doc = include_str!("../docs/threads.md")]
     }
     pub mod memory {
         #![doc = include_str!("../docs/memory.md")]
     }
-    pub mod choosing {
-        #![doc = include_str!("../docs/choosing.md")]
+    pub mod features {
+        #![doc = include_str!("../docs/features.md")]
+    }
+    pub mod environment {
+        #![doc = include_str!("../docs/environment.md")]
+    }
+    pub mod engines {
+        #![doc = include_str!("../docs/engines.md")]
+    }
+    pub mod from_zig {
+        #![doc = include_str!("../docs/from_zig.md")]
+    }
+    pub mod upstream {
+        #![doc = include_str!("../docs/upstream.md")]
     }
 }
 

@@ -20,14 +20,14 @@ fn statements(engine: Engine) -> &'static [(&'static str, &'static str)] {
             ("mimalloc-sys/Cargo.toml", "+{}\""),
             ("tests/peers/rows/ours/Cargo.lock", "+{}\""),
             ("tests/peers/rows/ours-v2/Cargo.lock", "+{}\""),
-            ("README.md", "+{} |"),
-            ("README.md", "| Engine v3 (default) | mimalloc {} |"),
-            ("README.md", "| v3 ({}) |"),
+            ("mimalloc/docs/engines.md", "+{} |"),
+            ("mimalloc/docs/engines.md", "| Engine v3 (default) | mimalloc {} |"),
+            ("mimalloc/docs/engines.md", "| v3 ({}) |"),
             ("mimalloc-sys/README.md", "**mimalloc {}** (engine v3)"),
         ],
         Engine::V2 => &[
-            ("README.md", "| Engine v2 (feature `v2`) | mimalloc {} |"),
-            ("README.md", "| v2 ({}) |"),
+            ("mimalloc/docs/engines.md", "| Engine v2 (feature `v2`) | mimalloc {} |"),
+            ("mimalloc/docs/engines.md", "| v2 ({}) |"),
             ("mimalloc-sys/README.md", "takes **{}** (engine v2)"),
         ],
     }
@@ -90,7 +90,7 @@ pub(crate) fn other_mentions(version: Version) -> Result<Vec<String>> {
 }
 
 /// What does not agree with the manifests and `upstream.toml`.
-pub(crate) fn mistakes(readme: &str) -> Result<Vec<String>> {
+pub(crate) fn mistakes() -> Result<Vec<String>> {
     let safe = stated("mimalloc/Cargo.toml", &["package", "version"])?;
     let raw = stated("mimalloc-sys/Cargo.toml", &["package", "version"])?;
     let rust = stated("Cargo.toml", &["workspace", "package", "rust-version"])?;
@@ -115,6 +115,7 @@ pub(crate) fn mistakes(readme: &str) -> Result<Vec<String>> {
             mistakes.push(format!("{}: run `cargo xtask bindgen`", path.display()));
         }
     }
+    let engines = files::read(&files::root().join("mimalloc/docs/engines.md"))?;
     for row in [
         format!("| `mimalloc` {safe} |"),
         format!("| `mimalloc-sys` {raw} |"),
@@ -123,8 +124,8 @@ pub(crate) fn mistakes(readme: &str) -> Result<Vec<String>> {
         format!("| v3 ({v3}) | v2 ({v2}) |"),
         format!("| Rust | {rust} or later"),
     ] {
-        if !readme.contains(&row) {
-            mistakes.push(format!("README.md: a table must say `{row}`"));
+        if !engines.contains(&row) {
+            mistakes.push(format!("mimalloc/docs/engines.md: a table must say `{row}`"));
         }
     }
     let raw_readme = files::read(&files::root().join("mimalloc-sys/README.md"))?;
@@ -207,7 +208,7 @@ mod tests {
                     where engine 3.6.1 does more than the 3.3.2 of others\n";
         let mut fresh = text.to_owned();
         for (name, statement) in statements(Engine::V3) {
-            if *name == "README.md" {
+            if *name == "mimalloc/docs/engines.md" {
                 fresh = restated(&fresh, statement, old, new);
             }
         }

@@ -36,7 +36,7 @@ fn features_are_documented_twice() {
         features("m", manifest, "| `a` (default) | |").unwrap(),
         [
             "m: put a `##` comment before feature `b`",
-            "README.md: add `b` to the table of features"
+            "mimalloc/docs/features.md: add `b` to the table of features"
         ]
     );
 }
