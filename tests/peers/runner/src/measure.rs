@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::progress;
-use super::rows::{Subject, find_program, target_dir};
-use super::stats;
+use crate::progress;
+use crate::rows::{Subject, find_program, target_dir};
+use crate::stats;
 use crate::files;
 
 /// How often the start-up of a process is timed in each round.

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::machine::Machine;
-use super::measure::{self, Cell, Plan, Results, Workload};
-use super::rows::{Profile, Subject};
-use super::stats;
+use crate::machine::Machine;
+use crate::measure::{self, Cell, Plan, Results, Workload};
+use crate::rows::{Profile, Subject};
+use crate::stats;
 
 /// The summaries: a heading, and which workloads count.
 const SUMMARIES: &[(&str, Counts)] = &[
