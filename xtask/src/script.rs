@@ -241,7 +241,10 @@ fn copy_source(engine: Engine, to: &Path) {
     copy_wanted(from, to).unwrap();
 }
 
-const PINNED: &[&str] = &["cargo::metadata=mended=1", "cargo::metadata=inline_alloc=1"];
+const PINNED: &[&str] = &[
+    "cargo::metadata=patched=1",
+    "cargo::metadata=inline_alloc=1",
+];
 
 #[test]
 fn the_source_in_the_package_needs_no_cargo() {
@@ -415,7 +418,7 @@ fn a_tree_of_the_users_is_compared_with_the_pin() {
     assert!(!said.text.contains("cargo::warning"), "{}", said.text);
     let other = named().tamper("tree/src/alloc/alloc.c");
     other.succeeds(&[
-        "cargo::metadata=mended=0",
+        "cargo::metadata=patched=0",
         "cargo::metadata=inline_alloc=0",
         "cargo::warning=MIMALLOC_SYS_SOURCE_DIR=",
         "src/alloc/alloc.c differs",

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn differences_come_sorted_by_path() {
-        let sums = |text: &str| Sums::parse(&text.replace("A ", &"a".repeat(64))).unwrap();
+        let sums = |text: &str| Sums::parse(&text.replace('A', &"a".repeat(64))).unwrap();
         let list = sums("A  a\nA  b\nA  d\n");
         let mut tree = sums("A  b\nA  c\nA  d\n");
         tree.0.insert("b".into(), "b".repeat(64));

@@ -63,8 +63,8 @@ const STATEMENTS: &[Statement] = &[
     says(V2, PAGES, r"\*\*(?:mimalloc )?([\d.]*\d)\*\* \(engine v2\)"),
     says(V3, PAGES, r"\| v3 \(([\d.]*\d)\)"),
     says(V2, PAGES, r"\| v2 \(([\d.]*\d)\)"),
-    says(Safe, PAGES, r"\| `mimalloc` ([\d.]*\d)"),
-    says(Raw, PAGES, r"\| `mimalloc-sys` ([\d.+]*\d)"),
+    says(Safe, PAGES, r"(?m)^\| `mimalloc` ([\d.]*\d)"),
+    says(Raw, PAGES, r"(?m)^\| `mimalloc-sys` ([\d.+]*\d)"),
     says(Safe, "CHANGELOG.md", r"(?m)\A(?s:.*?)^## \[(\d[^\]]*)\]"),
     says(
         Raw,

@@ -1,5 +1,9 @@
 //! The seam to C: the only place that allocates, reallocates or frees through
 //! mimalloc's functions. Everything above speaks in [`core::alloc::Layout`].
+#![allow(
+    clippy::disallowed_methods,
+    reason = "mimalloc/clippy.toml leaves these functions to this module"
+)]
 
 pub(crate) mod alloc;
 pub(crate) mod allocator;
