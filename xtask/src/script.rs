@@ -70,7 +70,7 @@ struct World {
     variables: Vec<(String, String)>,
 }
 
-/// What the script said.
+/// The output of the script.
 struct Said {
     ok: bool,
     text: String,
@@ -251,7 +251,7 @@ fn the_source_in_the_package_needs_no_cargo() {
     let world = World::with_source();
     let said = world.succeeds(PINNED);
     assert_eq!(said.asked, [""; 0]);
-    // What is added next to it later is noticed.
+    // The script watches for files that someone adds next to the source later.
     let watched = world.at("package/vendor");
     said.has(&[&format!("cargo::rerun-if-changed={}\n", watched.display())]);
 }
@@ -293,7 +293,7 @@ fn changes_in_the_package_are_found() {
         let said = world.fails(&[complaint, "Run `cargo xtask vendor`"]);
         assert_eq!(said.asked, [""; 0]);
     }
-    // Carriers have upstream's explanations, too.
+    // Carriers also have upstream's explanations.
     let readme = format!("{vendor}/src/prim/readme.md");
     World::with_source().write(&readme, "").succeeds(PINNED);
 }

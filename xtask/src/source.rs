@@ -2,7 +2,7 @@
 //! git and by path, in each way in which cargo can bring upstream's source.
 //!
 //! Each build has a cargo home of its own. Where no network may be used, cargo's
-//! proxy is a listener of ours, which takes note of anybody who tries.
+//! proxy is a listener of this program, which counts the connections.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs;
@@ -81,7 +81,7 @@ fn clone(temp: &Path) -> Result<PathBuf> {
     Ok(clone)
 }
 
-/// Where a build is started.
+/// A directory that builds start in.
 struct Place {
     name: &'static str,
     dir: PathBuf,
@@ -89,7 +89,7 @@ struct Place {
 }
 
 impl Place {
-    /// A program that depends on `mimalloc-sys` alone.
+    /// Writes a program that depends on `mimalloc-sys` alone.
     fn program(temp: &Path, name: &'static str, dependency: &str) -> Result<Self> {
         let dir = temp.join(name);
         let manifest = format!(
@@ -103,7 +103,7 @@ impl Place {
         Ok(Self { name, dir, home })
     }
 
-    /// Cargo as a user in this place has it, with a cargo home of its own.
+    /// Returns cargo as a user in this place runs it, with a cargo home of its own.
     fn cargo(&self, home: &Path) -> Result<Command> {
         files::create_dir(home)?;
         // Of the user's settings only those that say how to reach the registry.
@@ -125,7 +125,7 @@ impl Place {
         Ok(cargo)
     }
 
-    /// Cargo that builds, into a directory where nothing is yet.
+    /// Returns cargo that builds into an empty directory.
     fn build(&self, home: &Path) -> Result<Command> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let target = format!("target/{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -150,7 +150,7 @@ impl Place {
     }
 }
 
-/// All the ways to have, and not to have, the source in one place.
+/// Tries all ways to have, and not to have, the source in one place.
 fn every_way(place: &Place, network: &Network) -> Result<()> {
     let say = |what: &str| println!("{}: {what}", place.name);
 
@@ -236,7 +236,7 @@ fn remove_carriers(home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A program can't link another crate of mimalloc beside ours.
+/// Checks that a program can't link another crate of mimalloc beside ours.
 fn one_copy(temp: &Path, git: &str) -> Result<()> {
     let place = Place::program(temp, "both", git)?;
     let manifest = place.dir.join("Cargo.toml");
@@ -251,7 +251,7 @@ fn one_copy(temp: &Path, git: &str) -> Result<()> {
     Ok(())
 }
 
-/// A package that is made before the source is there doesn't build.
+/// Checks that cargo makes no package without the source.
 fn no_package_without_source(temp: &Path, clone: &Path) -> Result<()> {
     let place = Place {
         name: "package",
@@ -271,7 +271,7 @@ fn no_package_without_source(temp: &Path, clone: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A proxy that serves nobody, and counts who came.
+/// A proxy that serves no connection and counts them.
 struct Network {
     address: String,
     visitors: Arc<AtomicUsize>,
@@ -293,7 +293,7 @@ impl Network {
         Ok(Self { address, visitors })
     }
 
-    /// Runs cargo behind the proxy; tells what came of it, and how many visited.
+    /// Runs cargo behind the proxy; returns cargo's output and the number of connections.
     fn run(&self, cargo: &mut Command) -> Result<(Output, usize)> {
         let before = self.visitors.load(Ordering::SeqCst);
         let cargo = cargo
@@ -345,7 +345,7 @@ fn success(command: &mut Command) -> Result<Output> {
     Ok(output)
 }
 
-/// Runs a command that must fail; returns what it says.
+/// Runs a command that must fail; returns its error output.
 fn failure(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

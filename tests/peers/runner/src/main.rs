@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// The settings of the command line.
 #[derive(Debug)]
 struct Flags {
     instructions: bool,

@@ -267,7 +267,7 @@ fn command<S: AsRef<std::ffi::OsStr>>(
     command
 }
 
-/// What a program prints about a workload.
+/// The line that a program prints about a workload.
 struct Line {
     checksum: String,
     clock: f64,

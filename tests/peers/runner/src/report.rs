@@ -1,4 +1,4 @@
-//! What the measurements say: tables on the terminal, and JSON.
+//! Presents the measurements: tables on the terminal, and JSON.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ impl Report<'_> {
             .collect()
     }
 
-    /// What is measured.
+    /// Returns the name of the measured quantity.
     pub(crate) fn quantity(&self) -> &'static str {
         if self.plan.instructions {
             "Instructions"
