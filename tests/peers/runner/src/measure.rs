@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::files;
 use crate::progress;
 use crate::rows::{Subject, find_program, target_dir};
 use crate::stats;
-use crate::files;
 
 /// How often the start-up of a process is timed in each round.
 const STARTS: usize = 10;
