@@ -1,214 +1,289 @@
-//! The public C interface of one engine, as its bindings and headers state it.
+//! `cargo xtask api`: accounts for each C function.
+//!
+//! The source of the safe layer says what it wraps: by a `doc(alias)` or a call.
+//! `coverage.toml` says why each other function stays unwrapped. Each function has
+//! exactly one of the two.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
-use quote::ToTokens;
-use syn::{ForeignItem, Item, ReturnType};
+use anyhow::{Context, Result, ensure};
+use lexopt::{Arg, ValueExt as _};
+use regex::Regex;
+use serde::Deserialize;
+use syn::{ForeignItem, Item, Visibility};
 
-use crate::files;
+use crate::engine::{Engine, Pin};
+use crate::{bindgen, files};
 
-/// Names and what they stand for.
-pub(crate) type Names = BTreeMap<String, String>;
+/// The table, relative to the root.
+const TABLE: &str = "xtask/coverage.toml";
 
-/// Everything in a bindings file, by kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Api {
-    /// Function to its signature, without parameter names.
-    pub(crate) functions: Names,
-    /// `mi_option_…` to its number.
-    pub(crate) options: Names,
-    /// Every other constant to its value.
-    pub(crate) constants: Names,
-    /// `struct.field` to its place and type; `struct` alone to its attributes.
-    pub(crate) fields: Names,
-    /// Other types to what they are an alias of.
-    pub(crate) types: Names,
-    /// `static inline` functions to their C text.
-    pub(crate) inline: Names,
+/// The table: entries by kind. A new kind needs a reason in the head of the table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    open: Vec<Entry>,
+    raw: Vec<Entry>,
+    pointless: Vec<Entry>,
 }
 
-impl Api {
-    /// Reads the text of a bindings file.
-    pub(crate) fn parse(bindings: &str) -> Result<Self> {
-        let file = syn::parse_file(bindings).context("the bindings are not valid Rust")?;
-        let mut api = Self::default();
-        for item in &file.items {
-            api.add(item);
+/// Functions that stay unwrapped for one reason.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    why: String,
+    /// The engine that the entry is limited to.
+    engine: Option<Engine>,
+    functions: Vec<String>,
+}
+
+impl Table {
+    fn load() -> Result<Self> {
+        toml_edit::de::from_str(&files::read(TABLE)?).with_context(|| format!("in {TABLE}"))
+    }
+
+    /// Lists every function with its kind, its reason and its engine.
+    fn rows(&self) -> impl Iterator<Item = (&'static str, &Entry, &String)> {
+        let kinds = [
+            ("open", &self.open),
+            ("raw", &self.raw),
+            ("pointless", &self.pointless),
+        ];
+        kinds.into_iter().flat_map(|(kind, entries)| {
+            entries.iter().flat_map(move |entry| {
+                let row = move |name| (kind, entry, name);
+                entry.functions.iter().map(row)
+            })
+        })
+    }
+}
+
+/// Functions and the places that name them, such as `raw/alloc.rs`.
+type Wrapped = BTreeMap<String, BTreeSet<String>>;
+
+/// Runs the command.
+pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
+    let mut engines = Engine::ALL.to_vec();
+    let mut missing = false;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("engine") => engines = vec![args.value()?.parse()?],
+            Arg::Long("missing") => missing = true,
+            other => return Err(other.unexpected().into()),
         }
-        Ok(api)
     }
-
-    /// Reads the bindings at `path`, and the inline functions of the headers in `include`.
-    pub(crate) fn load(path: &Path, include: &Path) -> Result<Self> {
-        let mut api =
-            Self::parse(&files::read(path)?).with_context(|| format!("in {}", path.display()))?;
-        api.inline = inline_functions_below(include)?;
-        Ok(api)
+    let (table, wrapped) = (Table::load()?, wrapped()?);
+    let mut mistakes = Vec::new();
+    for engine in engines {
+        let functions = functions(engine)?;
+        let (lines, wrong) = account(engine, &functions, &wrapped, &table);
+        println!("{engine}, mimalloc {}", Pin::load(engine)?.version);
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for (name, (kind, why)) in &lines {
+            *counts.entry(kind).or_default() += 1;
+            if !missing || *kind == "open" {
+                println!("  {name:38} {kind:10} {why}");
+            }
+        }
+        println!("{} functions: {counts:?}\n", functions.len());
+        mistakes.extend(wrong);
     }
+    ensure!(mistakes.is_empty(), "{}", mistakes.join("\n       "));
+    Ok(())
+}
 
-    fn add(&mut self, item: &Item) {
+/// Returns the names that bindings declare: functions with the number of their
+/// parameters, and options.
+pub(crate) fn declared(bindings: &str) -> Result<(BTreeMap<String, usize>, BTreeSet<String>)> {
+    let file = syn::parse_file(bindings).context("the bindings are not valid Rust")?;
+    let (mut functions, mut options) = (BTreeMap::new(), BTreeSet::new());
+    for item in file.items {
         match item {
-            Item::ForeignMod(block) => {
-                for item in &block.items {
-                    if let ForeignItem::Fn(function) = item {
-                        let name = function.sig.ident.to_string();
-                        self.functions.insert(name, signature(&function.sig));
-                    }
-                }
-            }
-            Item::Const(constant) => {
-                let name = constant.ident.to_string();
-                let value = text(&constant.expr);
-                if name.contains("mi_option_") {
-                    self.options.insert(name, value);
-                } else {
-                    self.constants.insert(name, value);
-                }
-            }
-            Item::Struct(structure) => {
-                let name = structure.ident.to_string();
-                for (index, field) in structure.fields.iter().enumerate() {
-                    let field_name = field.ident.as_ref().map(ToString::to_string);
-                    let field_name = field_name.unwrap_or_else(|| index.to_string());
-                    let place = format!("field {index}, {}", text(&field.ty));
-                    self.fields.insert(format!("{name}.{field_name}"), place);
-                }
-                let attributes: Vec<String> = structure.attrs.iter().map(text).collect();
-                self.fields.insert(name, attributes.join(" "));
-            }
-            Item::Type(alias) => {
-                self.types.insert(alias.ident.to_string(), text(&alias.ty));
+            Item::ForeignMod(block) => functions.extend(block.items.iter().filter_map(|item| {
+                let ForeignItem::Fn(function) = item else {
+                    return None;
+                };
+                Some((function.sig.ident.to_string(), function.sig.inputs.len()))
+            })),
+            Item::Const(constant) if constant.ident.to_string().starts_with("mi_option_") => {
+                options.insert(constant.ident.to_string());
             }
             _ => {}
         }
     }
+    Ok((functions, options))
 }
 
-/// Parameter and result types: what a caller depends on.
-fn signature(signature: &syn::Signature) -> String {
-    let inputs: Vec<String> = signature
-        .inputs
-        .iter()
-        .map(|input| match input {
-            syn::FnArg::Typed(input) => text(&input.ty),
-            syn::FnArg::Receiver(input) => text(input),
-        })
-        .collect();
-    let output = match &signature.output {
-        ReturnType::Default => String::new(),
-        ReturnType::Type(_, output) => format!(" -> {}", text(output)),
-    };
-    format!("fn({}){output}", inputs.join(", "))
+/// Returns every public C function of an engine: those that the bindings declare,
+/// those that the crate declares or writes by hand, and those that stay undefined.
+fn functions(engine: Engine) -> Result<BTreeSet<String>> {
+    let (declared, _) = declared(&files::read(engine.bindings())?)?;
+    let mut found: BTreeSet<String> = declared.into_keys().collect();
+    let by_hand = bindgen::WIDE.iter().chain(bindgen::undefined(engine));
+    found.extend(by_hand.map(|&name| name.to_owned()));
+    if engine == Engine::V3 {
+        let inline = syn::parse_file(&files::read("mimalloc-sys/src/inline.rs")?)?;
+        found.extend(inline.items.into_iter().filter_map(|item| match item {
+            Item::Fn(item) if matches!(item.vis, Visibility::Public(_)) => {
+                Some(item.sig.ident.to_string())
+            }
+            _ => None,
+        }));
+    }
+    Ok(found)
 }
 
-/// Tokens the way people write them, near enough.
-fn text(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    [
-        (":: core :: ffi :: ", ""),
-        (":: core :: option :: ", ""),
-        (" :: ", "::"),
-        ("* ", "*"),
-        ("[ ", "["),
-        (" ]", "]"),
-        (" ;", ";"),
-        (" ,", ","),
-        ("# [", "#["),
-        (" (", "("),
-        ("< ", "<"),
-        (" <", "<"),
-        (" >", ">"),
-        (" :", ":"),
-    ]
-    .iter()
-    .fold(text, |text, (from, to)| text.replace(from, to))
-}
-
-/// The `static inline` functions of the public headers, which bindgen leaves out.
-fn inline_functions_below(include: &Path) -> Result<Names> {
-    let mut found = Names::new();
-    for header in crate::bindings::HEADERS {
-        let path = include.join(header);
-        if path.is_file() {
-            found.extend(inline_functions(&files::read(&path)?));
+/// Finds the C functions that the safe layer calls or names with `doc(alias)`.
+fn wrapped() -> Result<Wrapped> {
+    let source = files::root().join("mimalloc/src");
+    let mut found = Wrapped::new();
+    for path in files::list(&source)? {
+        if path.ends_with(".rs") {
+            for name in named(&files::read(source.join(&path))?)? {
+                found.entry(name).or_default().insert(path.clone());
+            }
         }
     }
     Ok(found)
 }
 
-/// The `static inline` functions in the text of a header: name to text.
-fn inline_functions(header: &str) -> Names {
-    let mut found = Names::new();
-    for (start, _) in header.match_indices("static inline ") {
-        let text = &header[start..];
-        let Some(length) = body_end(text) else {
-            continue;
-        };
-        let name = text
-            .split('(')
-            .next()
-            .and_then(|head| head.split([' ', '*']).next_back());
-        if let Some(name) = name.filter(|name| name.starts_with("mi_")) {
-            let words: Vec<&str> = text[..length].split_whitespace().collect();
-            found.insert(name.to_owned(), words.join(" "));
-        }
-    }
-    found
+/// Finds the C functions that a text calls or names with `doc(alias)`. Comments
+/// don't count.
+fn named(text: &str) -> Result<BTreeSet<String>> {
+    let comment = Regex::new(r"(?m)//.*$")?;
+    let name = Regex::new(
+        r#"(?x) alias \s* (?: = | \( )? [^\])]*? "(mi_\w+)" | \b(?:sys|ffi|mimalloc_sys)::(mi_\w+) | \b(mi_\w+) \s* \("#,
+    )?;
+    let text = comment.replace_all(text, "");
+    let names = name.captures_iter(&text);
+    Ok(names
+        .filter_map(|found| found.iter().skip(1).flatten().next())
+        .map(|found| found.as_str().to_owned())
+        .collect())
 }
 
-/// Where the first `{ … }` block of a text ends.
-fn body_end(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (index, byte) in text.bytes().enumerate() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(index + 1);
-                }
+/// Accounts for each function; names mistakes in the table.
+fn account<'t>(
+    engine: Engine,
+    functions: &BTreeSet<String>,
+    wrapped: &Wrapped,
+    table: &'t Table,
+) -> (BTreeMap<String, (&'t str, String)>, Vec<String>) {
+    let mut lines = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    let mut mistake = |text: String| mistakes.push(format!("{engine}: {text}"));
+    for (kind, entry, name) in table.rows() {
+        if entry.engine.is_some_and(|only| only != engine) {
+            continue;
+        }
+        if !functions.contains(name) {
+            if entry.engine.is_some() {
+                mistake(format!("{name} is gone: remove it from {TABLE}"));
             }
-            _ => {}
+        } else if lines
+            .insert(name.clone(), (kind, entry.why.clone()))
+            .is_some()
+        {
+            mistake(format!("{name} is twice in {TABLE}: remove one"));
         }
     }
-    None
+    for name in functions {
+        let undefined = bindgen::undefined(engine).contains(&name.as_str());
+        let sites = wrapped.get(name).filter(|_| !undefined);
+        match (lines.contains_key(name), sites) {
+            (true, Some(sites)) => mistake(format!(
+                "{name} is wrapped in {sites:?}: remove it from {TABLE}"
+            )),
+            (true, None) if undefined => {
+                mistake(format!("{name} is not defined: remove it from {TABLE}"));
+            }
+            (true, None) => {}
+            (false, Some(sites)) => {
+                let sites: Vec<&str> = sites.iter().map(String::as_str).collect();
+                lines.insert(name.clone(), ("wrapped", sites.join(", ")));
+            }
+            (false, None) if undefined => {
+                let why = "Upstream declares the function and does not define it.";
+                lines.insert(name.clone(), ("pointless", why.to_owned()));
+            }
+            (false, None) => mistake(format!(
+                "{name} is unaccounted for: wrap it and name it with `#[doc(alias)]`, or say in \
+                 {TABLE} why not"
+            )),
+        }
+    }
+    (lines, mistakes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn bindings_are_sorted_by_kind() {
-        let api = Api::parse(
-            "pub type mi_option_e = super::c_enum;
-             #[repr(C)] pub struct mi_area_s { pub used: usize, pub p: *mut ::core::ffi::c_void }
-             pub const MI_STAT_VERSION: u32 = 6;
-             pub const mi_option_verbose: mi_option_e = 2;
-             pub const _mi_option_last: mi_option_e = 3;
-             unsafe extern \"C\" { pub fn mi_free(p: *mut ::core::ffi::c_void);
-               pub fn mi_zalloc(size: usize) -> *mut ::core::ffi::c_void; }",
-        )
-        .unwrap();
-        assert_eq!(api.functions["mi_free"], "fn(*mut c_void)");
-        assert_eq!(api.functions["mi_zalloc"], "fn(usize) -> *mut c_void");
-        assert_eq!(api.options["mi_option_verbose"], "2");
-        assert_eq!(api.options.len(), 2);
-        assert_eq!(api.constants["MI_STAT_VERSION"], "6");
-        assert_eq!(api.fields["mi_area_s.p"], "field 1, *mut c_void");
-        assert_eq!(api.fields["mi_area_s"], "#[repr(C)]");
-        assert_eq!(api.types["mi_option_e"], "super::c_enum");
+    fn set(names: &str) -> BTreeSet<String> {
+        names.split(' ').map(str::to_owned).collect()
     }
 
     #[test]
-    fn inline_functions_are_found_with_their_bodies() {
-        let header = "static inline decl void* mi_a_csize(size_t n) noexcept {\n  \
-                      if (n) { return mi_a(n); }\n}\nvoid mi_b(void);\n\
-                      static inline size_t mi_c(size_t n) { return n; }\n";
-        let found = inline_functions(header);
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["mi_a_csize", "mi_c"]);
-        assert!(found["mi_a_csize"].ends_with("{ if (n) { return mi_a(n); } }"));
+    fn each_mistake_in_the_table_is_named() {
+        let wrapped = Wrapped::from([("mi_collect".to_owned(), set("lib.rs"))]);
+        let mistakes = |functions: &str, raw: &str| {
+            let text = format!(
+                "pointless = [{{ why = '', functions = ['mi_cfree'] }}]\nopen = [{{ why = '', \
+                 engine = 'v2', functions = ['mi_reduce'] }}]\nraw = [{raw}]"
+            );
+            let table = toml_edit::de::from_str(&text).unwrap();
+            account(Engine::V2, &set(functions), &wrapped, &table).1
+        };
+        let all = "mi_cfree mi_reduce mi_collect mi_malloc_size";
+        assert_eq!(mistakes(all, ""), [""; 0]);
+        let raw = |name: &str| format!("{{ why = '', functions = [{name}] }}");
+        for (functions, raw, expected) in [
+            (
+                "mi_cfree mi_reduce mi_new",
+                String::new(),
+                "mi_new is unacc",
+            ),
+            ("mi_cfree", String::new(), "mi_reduce is gone"),
+            (all, raw("'mi_collect'"), "mi_collect is wrapped in"),
+            (all, raw("'mi_cfree'"), "mi_cfree is twice"),
+            (
+                all,
+                raw("'mi_malloc_size'"),
+                "mi_malloc_size is not defined",
+            ),
+        ] {
+            let found = mistakes(functions, &raw).join("\n");
+            assert!(found.starts_with(&format!("v2: {expected}")), "{found}");
+            assert!(!found.contains('\n'), "{found}");
+        }
+    }
+
+    #[test]
+    fn aliases_and_calls_are_found_and_comments_are_not() {
+        let text = "#[doc(alias = \"mi_a\")] // mi_no()\n#[doc(alias(\"mi_b\"))]\n\
+                    unsafe { sys::mi_c(1) }; f(ffi::mi_d); mi_e (2); \"mi_no\"; mi_no";
+        assert_eq!(named(text).unwrap(), set("mi_a mi_b mi_c mi_d mi_e"));
+    }
+
+    /// Checks the tree as it is, entries for both engines included.
+    #[test]
+    fn every_function_of_both_engines_is_accounted_for() {
+        let (table, wrapped) = (Table::load().unwrap(), wrapped().unwrap());
+        let mut all = BTreeSet::new();
+        // As counted in the headers of the pinned versions.
+        for (engine, count) in [(Engine::V3, 234), (Engine::V2, 159)] {
+            let functions = functions(engine).unwrap();
+            let (lines, mistakes) = account(engine, &functions, &wrapped, &table);
+            assert_eq!(mistakes, [""; 0]);
+            let what = "after a bump, count in the new headers; without one, a function got lost";
+            assert_eq!(lines.len(), count, "{engine}: {what}");
+            all.extend(functions);
+        }
+        let gone: Vec<_> = table.rows().filter(|row| !all.contains(row.2)).collect();
+        let gone: Vec<_> = gone.into_iter().map(|row| row.2).collect();
+        assert!(
+            gone.is_empty(),
+            "{gone:?} are gone: remove them from {TABLE}"
+        );
     }
 }

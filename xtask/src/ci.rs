@@ -1,541 +1,416 @@
-//! `cargo xtask ci`: everything that is checked beyond the plain test command.
-//!
-//! A step may need a tool that a machine need not have. Without it the step is
-//! skipped, loudly; with `CI=true` that is a failure, unless the tool can't be
-//! installed there (a nightly toolchain).
+//! `cargo xtask ci`: runs the steps of `ci.toml`, which explains them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use lexopt::{Arg, ValueExt as _};
+use serde::Deserialize;
 
-use crate::engine::Engine;
-use crate::files;
+use crate::{files, tidy};
 
-/// What a step needs on the machine.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Nothing,
-    /// libclang, for bindgen.
-    LibClang,
-    /// clang, lld and llvm-ar of the LLVM that rustc has.
-    Clang,
-    /// Debian's libmimalloc-dev, or another found by pkg-config.
-    SystemMimalloc,
-    Valgrind,
-    /// A host that is x86-64 Linux with glibc.
-    X86Glibc,
-    /// A compiler of the oldest supported version.
-    OldRust,
-    /// That compiler's source of std, and a C compiler for 32-bit x86.
-    I686,
-    Nightly,
+const TABLE: &str = "xtask/ci.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(default)]
+    needs: BTreeMap<String, Need>,
+    step: Vec<Step>,
 }
 
-impl Need {
-    fn hint(self) -> &'static str {
-        match self {
-            Self::Nothing => "",
-            Self::LibClang => "libclang: apt-get install libclang-22-dev",
-            Self::Clang => "clang, lld and llvm-ar 22: apt-get install clang-22 lld-22 llvm-22",
-            Self::SystemMimalloc => "a system mimalloc: apt-get install libmimalloc-dev pkg-config",
-            Self::X86Glibc => "x86-64 Linux with glibc",
-            Self::Valgrind => "valgrind: apt-get install valgrind",
-            Self::OldRust => {
-                "rustc 1.85 as /usr/bin/rustc, or its path in OLD_RUSTC: \
-                 apt-get install rustc-web=1.85.0+dfsg3-1~deb12u3"
-            }
-            Self::I686 => {
-                "std's source for rustc 1.85, and gcc for i686: apt-get install \
-                 rust-web-src=1.85.0+dfsg3-1~deb12u3 gcc-i686-linux-gnu libc6-dev-i386-cross"
-            }
-            Self::Nightly => "a nightly toolchain: rustup toolchain install nightly",
-        }
-    }
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Need {
+    probe: String,
+    hint: String,
+    #[serde(default)]
+    optional: bool,
+}
 
-    fn is_met(self) -> bool {
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum Lines {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Lines {
+    fn as_slice(&self) -> &[String] {
         match self {
-            Self::Nothing => true,
-            Self::LibClang => crate::bindings::libclang_is_there(),
-            Self::Clang => ["clang-22", "ld.lld-22", "llvm-ar-22"]
-                .iter()
-                .all(|tool| succeeds(Command::new(tool).arg("--version"))),
-            // Debian 12's package has no pkg-config file.
-            Self::SystemMimalloc => {
-                succeeds(Command::new("pkg-config").args(["--exists", "mimalloc"]))
-                    || succeeds(Command::new("cc").args([
-                        "-E",
-                        "-include",
-                        "mimalloc.h",
-                        "-xc",
-                        "/dev/null",
-                    ]))
-            }
-            Self::X86Glibc => cfg!(all(
-                target_arch = "x86_64",
-                target_os = "linux",
-                target_env = "gnu"
-            )),
-            Self::Valgrind => succeeds(Command::new("valgrind").arg("--version")),
-            Self::OldRust => old_rustc().is_some(),
-            Self::I686 => {
-                old_rustc().is_some_and(|rustc| has_source_of_std(&rustc))
-                    && succeeds(Command::new("i686-linux-gnu-gcc").arg("--version"))
-            }
-            Self::Nightly => succeeds(Command::new("rustc").args(["+nightly", "--version"])),
+            Self::One(line) => std::slice::from_ref(line),
+            Self::Several(lines) => lines,
         }
     }
 }
 
-fn succeeds(command: &mut Command) -> bool {
-    let quiet = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
-}
-
-/// The oldest supported compiler, if this machine has it.
-fn old_rustc() -> Option<PathBuf> {
-    let path = env::var_os("OLD_RUSTC").map_or_else(|| "/usr/bin/rustc".into(), PathBuf::from);
-    let version = Command::new(&path).arg("--version").output().ok()?;
-    String::from_utf8_lossy(&version.stdout)
-        .starts_with("rustc 1.85.")
-        .then_some(path)
-}
-
-fn has_source_of_std(rustc: &Path) -> bool {
-    let sysroot = Command::new(rustc).args(["--print", "sysroot"]).output();
-    sysroot.is_ok_and(|output| {
-        let sysroot = String::from_utf8_lossy(&output.stdout);
-        Path::new(sysroot.trim())
-            .join("lib/rustlib/src/rust/library/std")
-            .is_dir()
-    })
-}
-
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Step {
     name: String,
-    need: Need,
-    prepare: Option<fn() -> Result<()>>,
-    env: Vec<(&'static str, String)>,
-    args: Vec<String>,
+    group: Option<String>,
+    run: Lines,
+    needs: Option<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    target: Option<String>,
+    #[serde(default)]
+    alone: bool,
+    #[serde(default)]
+    each: Vec<String>,
+}
+
+impl Table {
+    fn load() -> Result<Self> {
+        let old = env::var("OLD_RUSTC").unwrap_or_else(|_| "/usr/bin/rustc".to_owned());
+        let text = files::read(TABLE)?
+            .replace("{root}", &files::root().to_string_lossy())
+            .replace("{xtask}", &env::current_exe()?.to_string_lossy())
+            .replace("{msrv}", &tidy::msrv()?)
+            .replace("{old-rustc}", &old);
+        Self::parse(&text).with_context(|| format!("in {TABLE}"))
+    }
+
+    /// Reads the text of a table, and makes a step of each value of `each`.
+    fn parse(text: &str) -> Result<Self> {
+        let mut table: Self = toml_edit::de::from_str(text)?;
+        let mut steps = Vec::new();
+        for step in table.step {
+            for each in &step.each {
+                let mut one = step.clone();
+                one.name = step.name.replace("{each}", &each.replace("mimalloc/", ""));
+                let lines = step.run.as_slice().iter();
+                one.run = Lines::Several(lines.map(|line| line.replace("{each}", each)).collect());
+                one.env
+                    .values_mut()
+                    .for_each(|value| *value = value.replace("{each}", each));
+                steps.push(one);
+            }
+            if step.each.is_empty() {
+                steps.push(step);
+            }
+        }
+        let mut names = BTreeSet::new();
+        for step in &steps {
+            ensure!(
+                names.insert(&step.name),
+                "two steps are named `{}`",
+                step.name
+            );
+            let needs = step.needs.iter();
+            let unknown = needs.clone().find(|need| !table.needs.contains_key(*need));
+            ensure!(
+                unknown.is_none(),
+                "`{}` needs an unknown {unknown:?}",
+                step.name
+            );
+        }
+        table.step = steps;
+        Ok(table)
+    }
 }
 
 impl Step {
-    fn env(mut self, name: &'static str, value: &str) -> Self {
-        self.env.push((name, value.to_owned()));
-        self
+    /// Returns the name of the step's job in the hosted workflow.
+    fn group(&self) -> &str {
+        self.group.as_deref().unwrap_or(&self.name)
     }
 
-    fn after(mut self, prepare: fn() -> Result<()>) -> Self {
-        self.prepare = Some(prepare);
-        self
-    }
-
-    fn needs(mut self, need: Need) -> Self {
-        self.need = need;
-        self
-    }
-}
-
-/// Where the library of [`shared_library_v3`] goes.
-fn shared_library_dir() -> PathBuf {
-    files::root().join("target").join("shared-v3")
-}
-
-/// Compiles the vendored v3 tree to a shared library such as systems will have.
-/// Debian 12's is of engine v2.
-fn shared_library_v3() -> Result<()> {
-    let tree = crate::engine::Engine::V3.tree();
-    let dir = shared_library_dir();
-    std::fs::create_dir_all(&dir)?;
-    let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-O2", "-ftls-model=initial-exec"])
-        .args(["-DNDEBUG", "-DMI_DEBUG=0", "-DMI_BUILD_RELEASE"])
-        .args(["-DMI_SHARED_LIB", "-DMI_SHARED_LIB_EXPORT"])
-        .arg("-I")
-        .arg(tree.join("include"))
-        .arg("-I")
-        .arg(tree.join("src"))
-        .arg(tree.join("src/static.c"))
-        .arg("-o")
-        .arg(dir.join("libmimalloc.so"));
-    if !cc.status()?.success() {
-        bail!("compiling the shared library failed");
-    }
-    Ok(())
-}
-
-/// A step that is one cargo command.
-fn cargo(name: &str, line: &str) -> Step {
-    Step {
-        name: name.to_owned(),
-        need: Need::Nothing,
-        prepare: None,
-        env: Vec::new(),
-        args: line.split_whitespace().map(str::to_owned).collect(),
-    }
-}
-
-/// Compiles the safe layer against the oldest version of an engine.
-fn oldest(engine: Engine, make: fn() -> Result<()>) -> Step {
-    let dir = crate::oldest::dir(engine);
-    cargo(
-        &format!("functions of the oldest {engine}"),
-        "check -p mimalloc",
-    )
-    .after(make)
-    .env("MIMALLOC_SYS_NO_VENDOR", "1")
-    .env("MIMALLOC_SYS_LIB_DIR", &dir.to_string_lossy())
-    .env("MIMALLOC_SYS_INCLUDE_DIR", &dir.to_string_lossy())
-}
-
-/// The features that change the engine, each of which must pass on its own.
-/// `valgrind` has a step of its own.
-const ENGINE_FEATURES: &[&str] = &[
-    "secure-1",
-    "secure-2",
-    "secure-3",
-    "secure",
-    "secure-5",
-    "debug",
-    "debug-full",
-    "no-debug",
-    "padding",
-    "guarded",
-    "asan",
-    "override",
-    "no-thp",
-    "local-dynamic-tls",
-    "opt-arch",
-    "no-profile",
-    "secure,debug-full,padding",
-];
-
-fn steps() -> Vec<Step> {
-    let mut steps = vec![
-        cargo("format", "fmt --all --check"),
-        // A fresh clone has no trees yet.
-        cargo("vendor", "xtask vendor"),
-        cargo("vendor, again", "xtask vendor --check"),
-        cargo("bindgen", "xtask bindgen --check").needs(Need::LibClang),
-        cargo("api", "xtask api"),
-        cargo("tidy", "xtask tidy"),
-        cargo(
-            "clippy v3",
-            "clippy --workspace --all-targets -- -Dwarnings",
-        ),
-        cargo(
-            "clippy v2",
-            "clippy -p mimalloc -p mimalloc-sys -p mimalloc-tests --all-targets \
-             --features mimalloc/v2 -- -Dwarnings",
-        ),
-        cargo(
-            "docs v3",
-            "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/serde",
-        )
-        .env("RUSTDOCFLAGS", "-Dwarnings"),
-        cargo(
-            "docs v2",
-            "doc --no-deps -p mimalloc -p mimalloc-sys --features mimalloc/v2",
-        )
-        .env("RUSTDOCFLAGS", "-Dwarnings"),
-        cargo(
-            "docs nightly",
-            "+nightly doc --no-deps -p mimalloc --features nightly,serde",
-        )
-        .env("RUSTDOCFLAGS", "-Dwarnings")
-        .needs(Need::Nightly),
-        cargo("xtask", "test -p xtask"),
-        cargo(
-            "test v2",
-            "test --workspace --exclude xtask --features mimalloc/v2",
-        ),
-        cargo(
-            "test v3 release",
-            "test --release -p mimalloc-tests -p mimalloc -p mimalloc-sys",
-        ),
-        cargo(
-            "test v2 release",
-            "test --release -p mimalloc-tests --features mimalloc/v2",
-        ),
-        cargo(
-            "no_std",
-            "clippy -p mimalloc --no-default-features -- -Dwarnings",
-        ),
-        cargo(
-            "no_std with traits",
-            "clippy -p mimalloc --no-default-features \
-             --features allocator-api2-02,allocator-api2-04 -- -Dwarnings",
-        ),
-        cargo(
-            "nightly",
-            "+nightly test -p mimalloc-tests --features nightly --test nightly",
-        )
-        .needs(Need::Nightly),
-        cargo(
-            "nightly, also abroad",
-            "+nightly test -p mimalloc-tests --features api2-nightly --test nightly",
-        )
-        .needs(Need::Nightly),
-        cargo(
-            "oldest rustc",
-            "check -p mimalloc -p mimalloc-sys --features mimalloc/serde",
-        )
-        .needs(Need::OldRust),
-        // Runs natively on x86-64. The dynamic linker of the cross compiler's libc.
-        cargo(
-            "32-bit",
-            "test -p mimalloc-sys -Zbuild-std=std,panic_abort,panic_unwind,test \
-             --target i686-unknown-linux-gnu",
-        )
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CC_i686_unknown_linux_gnu", "i686-linux-gnu-gcc")
-        .env(
-            "CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER",
-            "i686-linux-gnu-gcc",
-        )
-        .env(
-            "CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-            "-Clink-arg=-Wl,--dynamic-linker=/usr/i686-linux-gnu/lib/ld-linux.so.2,\
-             -rpath,/usr/i686-linux-gnu/lib",
-        )
-        .needs(Need::I686),
-        cargo(
-            "system library",
-            "test -p mimalloc-tests --features mimalloc/system",
-        )
-        .needs(Need::SystemMimalloc),
-        cargo(
-            "system library of engine v3",
-            "test -p mimalloc-tests --test it --test out_of_memory --test heap_turns",
-        )
-        .after(shared_library_v3)
-        .env("MIMALLOC_SYS_NO_VENDOR", "1")
-        .env(
-            "MIMALLOC_SYS_LIB_DIR",
-            &shared_library_dir().to_string_lossy(),
-        )
-        .env(
-            "MIMALLOC_SYS_INCLUDE_DIR",
-            &crate::engine::Engine::V3
-                .tree()
-                .join("include")
-                .to_string_lossy(),
-        )
-        .env("LD_LIBRARY_PATH", &shared_library_dir().to_string_lossy()),
-        oldest(Engine::V3, || crate::oldest::make(Engine::V3)),
-        oldest(Engine::V2, || crate::oldest::make(Engine::V2)),
-        cargo(
-            "out of memory, hardened",
-            "test -p mimalloc-tests --test out_of_memory --features mimalloc/secure",
-        ),
-        cargo(
-            "out of memory, debugging",
-            "test -p mimalloc-tests --test out_of_memory --features mimalloc/debug",
-        ),
-        // How engine v3 finds a thread's heaps on macOS, OpenBSD and Android.
-        cargo(
-            "pthread keys",
-            "test -p mimalloc-tests --test it --test out_of_memory --test heap_turns --test tls",
-        )
-        .env("CFLAGS", "-DMI_TLS_MODEL_PTHREADS=1"),
-        // Where std runs destructors of thread-locals after those of pthread keys.
-        cargo(
-            "static glibc",
-            "test -p mimalloc-tests --target x86_64-unknown-linux-gnu --test heap_turns --test tls",
-        )
-        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
-        .needs(Need::X86Glibc),
-        cargo(
-            "static glibc, engine v2",
-            "test -p mimalloc-tests --target x86_64-unknown-linux-gnu --features v2 --test thread_keys --test tls",
-        )
-        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
-        .needs(Need::X86Glibc),
-        cargo(
-            "system library, by variable",
-            "build -p mimalloc-sys --no-default-features",
-        )
-        .env("MIMALLOC_SYS_NO_VENDOR", "1")
-        .needs(Need::SystemMimalloc),
-        cargo(
-            "bindings at build time",
-            "test -p mimalloc-sys --features bindgen",
-        )
-        .needs(Need::LibClang),
-        cargo(
-            "bindings of the system library",
-            "build -p mimalloc-sys --features system,bindgen",
-        )
-        .needs(Need::SystemMimalloc),
-        cargo(
-            "valgrind feature v3",
-            "test -p mimalloc-tests --features mimalloc/valgrind heap::",
-        )
-        .needs(Need::Valgrind),
-        cargo(
-            "valgrind feature v2",
-            "test -p mimalloc-tests --features mimalloc/v2,mimalloc/valgrind heap::",
-        )
-        .needs(Need::Valgrind),
-        cargo(
-            "model, blocks guarded",
-            "test -p mimalloc-tests --test it --features mimalloc/guarded -- allocator::",
-        )
-        .env("MIMALLOC_GUARDED_SAMPLE_RATE", "1000")
-        .env("MIMALLOC_GUARDED_MAX", "1G"),
-        cargo(
-            "model, blocks profiled",
-            "test -p mimalloc-tests --test it -- allocator::",
-        )
-        .env("MIMALLOC_PROFILE", "target/profile-of-the-model")
-        .env("MIMALLOC_PROFILE_SAMPLE_RATE", "1024"),
-        cargo("guard pages", "test -p mimalloc --lib --features guarded"),
-        cargo("machine code", "xtask codegen"),
-        cargo("benchmarks build", "bench --no-run -p mimalloc-benches"),
-        cargo(
-            "corpus",
-            "run --release --example corpus -- --json README.md mimalloc/src",
-        ),
-        cargo("source", "xtask source"),
-        cargo("package", "xtask package"),
-        cargo("upstream's tests", "xtask upstream-tests"),
-        cargo("cross-language LTO", "xtask lto --scale 10").needs(Need::Clang),
-    ];
-    for engine in ["", "mimalloc/v2,"] {
-        for feature in ENGINE_FEATURES {
-            let features: Vec<String> = feature
-                .split(',')
-                .map(|name| format!("mimalloc/{name}"))
-                .collect();
-            let name = format!("{} {feature}", if engine.is_empty() { "v3" } else { "v2" });
-            let line = format!(
-                "test -p mimalloc-tests --test it --features {engine}{} -- heap:: allocator::",
-                features.join(",")
-            );
-            steps.push(cargo(&name, &line));
+    /// Runs the commands, and returns what they print unless that goes through.
+    fn execute(&self, quiet: bool) -> Result<(bool, Vec<u8>)> {
+        let mut printed = Vec::new();
+        for line in self.run.as_slice() {
+            let mut command = command(line)?;
+            command.envs(&self.env);
+            if let Some(target) = &self.target {
+                command.env(
+                    "CARGO_TARGET_DIR",
+                    files::root().join("target").join(target),
+                );
+            }
+            let succeeded = if quiet {
+                let output = command
+                    .output()
+                    .with_context(|| format!("cannot run `{line}`"))?;
+                printed.extend(output.stdout);
+                printed.extend(output.stderr);
+                output.status.success()
+            } else {
+                let status = command.status();
+                status
+                    .with_context(|| format!("cannot run `{line}`"))?
+                    .success()
+            };
+            if !succeeded {
+                return Ok((false, printed));
+            }
         }
+        Ok((true, printed))
     }
-    steps
+}
+
+/// Makes a command of a line.
+fn command(line: &str) -> Result<Command> {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().context("an empty command")?);
+    match line.strip_prefix("sh: ") {
+        Some(script) => {
+            command = Command::new("sh");
+            command.args(["-c", script]);
+        }
+        None => drop(command.args(words)),
+    }
+    // rustup's proxy, not the cargo that runs this program, understands
+    // `+nightly`, unless a toolchain is chosen already.
+    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
+        command.env_remove(name);
+    }
+    command.current_dir(files::root()).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Returns the features of the crates that the tests of the steps turn on.
+pub(crate) fn features() -> Result<BTreeSet<String>> {
+    let steps = Table::load()?.step;
+    let lines = steps.iter().flat_map(|step| step.run.as_slice());
+    let tests = lines.filter(|line| line.starts_with("cargo test "));
+    let words = tests.flat_map(|line| line.split([' ', ',']));
+    Ok(words
+        .map(|word| word.trim_start_matches("mimalloc/").to_owned())
+        .collect())
 }
 
 /// Runs the command.
 pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    let mut list = false;
-    let mut only: Option<String> = None;
+    let (mut list, mut groups, mut jobs) = (false, false, 1);
+    let (mut only, mut group) = (None::<String>, None::<String>);
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("list") => list = true,
+            Arg::Long("groups") => groups = true,
+            Arg::Long("jobs") => jobs = args.value()?.parse::<usize>()?.max(1),
             Arg::Long("only") => only = Some(args.value()?.string()?),
+            Arg::Long("group") => group = Some(args.value()?.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
-    let mut steps = steps();
-    if let Some(part) = only {
-        steps.retain(|step| step.name.contains(&part));
-        if steps.is_empty() {
-            bail!("no step is named `{part}`; see `cargo xtask ci --list`");
-        }
-    }
-    if list {
-        for step in steps {
-            println!("{:28} cargo {}", step.name, step.args.join(" "));
-        }
-        return Ok(());
-    }
-    run_all(&steps)
-}
-
-fn run_all(steps: &[Step]) -> Result<()> {
-    let is_ci = env::var("CI").is_ok_and(|value| value == "true");
-    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), Vec::new());
-    for (at, step) in steps.iter().enumerate() {
-        println!("\n=== {} of {}: {}", at + 1, steps.len(), step.name);
-        if !step.need.is_met() {
-            let message = format!("{}: needs {}", step.name, step.need.hint());
-            if is_ci && step.need != Need::Nightly {
-                println!("!!! FAILED, because this can be installed: {message}");
-                failed.push(message);
-            } else {
-                println!("!!! SKIPPED: {message}");
-                skipped.push(message);
-            }
-            continue;
-        }
-        let start = Instant::now();
-        if run_step(step)? {
-            println!(
-                "--- {} in {:.1} s",
-                step.name,
-                start.elapsed().as_secs_f64()
-            );
-            passed += 1;
-        } else {
-            println!("!!! FAILED: {}", step.name);
-            failed.push(format!("{}: cargo {}", step.name, step.args.join(" ")));
-        }
-    }
-    for line in &skipped {
-        println!("skipped {line}");
-    }
-    for line in &failed {
-        println!("failed  {line}");
-    }
-    println!(
-        "ci: {passed} passed, {} failed, {} skipped",
-        failed.len(),
-        skipped.len()
+    let mut table = Table::load()?;
+    table.step.retain(|step| {
+        only.as_ref().is_none_or(|part| step.name.contains(part))
+            && group.as_ref().is_none_or(|group| step.group() == group)
+    });
+    ensure!(
+        !table.step.is_empty(),
+        "no step has that name or group; see `cargo xtask ci --list`"
     );
-    if failed.is_empty() {
-        return Ok(());
-    }
-    bail!("{} of {} steps failed", failed.len(), steps.len());
-}
-
-fn run_step(step: &Step) -> Result<bool> {
-    if let Some(prepare) = step.prepare {
-        prepare()?;
-    }
-    // rustup's proxy, not the cargo that runs us, understands `+nightly`.
-    let mut command = Command::new("cargo");
-    command
-        .args(&step.args)
-        .current_dir(files::root())
-        .stdin(Stdio::null());
-    // The toolchain that runs us would override `+nightly`.
-    command
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTC");
-    for (name, value) in &step.env {
-        command.env(name, value);
-    }
-    if matches!(step.need, Need::OldRust | Need::I686) {
-        if let Some(rustc) = old_rustc() {
-            command
-                .env("RUSTC", rustc)
-                .env("CARGO_TARGET_DIR", files::root().join("target/old"));
+    if groups {
+        let names: BTreeSet<&str> = table.step.iter().map(Step::group).collect();
+        println!("{}", serde_json::to_string(&names)?);
+    } else if list {
+        for step in &table.step {
+            println!(
+                "{:35} {:18} {}",
+                step.name,
+                step.group(),
+                step.run.as_slice().join("; ")
+            );
+        }
+    } else {
+        let is_ci = env::var("CI").is_ok_and(|value| value == "true");
+        let counts = run_all(&table, jobs, is_ci);
+        let [passed, failed, skipped] = counts.map(|lines| lines.len());
+        println!("ci: {passed} passed, {failed} failed, {skipped} skipped");
+        if failed != 0 {
+            bail!("{failed} of {} steps failed", table.step.len());
         }
     }
-    if step.args.first().is_some_and(|arg| arg == "+nightly") {
-        command.env("CARGO_TARGET_DIR", files::root().join("target/nightly"));
+    Ok(())
+}
+
+/// The steps that wait, and those that run, by number.
+struct Queue {
+    waiting: Vec<usize>,
+    running: Vec<usize>,
+}
+
+impl Queue {
+    /// Takes the first step that can run beside those that run.
+    fn take(&mut self, steps: &[Step]) -> Option<usize> {
+        let busy = |step: &Step| {
+            let mut running = self.running.iter().map(|&other| &steps[other]);
+            running.any(|other| other.alone || other.target == step.target)
+        };
+        let barrier = self.waiting.iter().position(|&step| steps[step].alone);
+        let at = match barrier {
+            Some(0) => self.running.is_empty().then_some(0),
+            end => {
+                let free = &self.waiting[..end.unwrap_or(self.waiting.len())];
+                free.iter().position(|&step| !busy(&steps[step]))
+            }
+        }?;
+        let step = self.waiting.remove(at);
+        self.running.push(step);
+        Some(step)
     }
-    Ok(command.status()?.success())
+}
+
+/// Runs the steps; returns those that passed, failed and were skipped.
+fn run_all(table: &Table, jobs: usize, is_ci: bool) -> [Vec<String>; 3] {
+    let steps = &table.step[..];
+    let waiting = (0..steps.len()).collect();
+    let queue = Mutex::new(Queue {
+        waiting,
+        running: Vec::new(),
+    });
+    let (changed, results) = (Condvar::new(), Mutex::new(<[Vec<String>; 3]>::default()));
+    let work = || {
+        loop {
+            let mut locked = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = loop {
+                if locked.waiting.is_empty() {
+                    return;
+                }
+                match locked.take(steps) {
+                    Some(at) => break at,
+                    None => locked = changed.wait(locked).unwrap_or_else(PoisonError::into_inner),
+                }
+            };
+            drop(locked);
+            let step = &steps[at];
+            println!("\n=== {} of {}: {}", at + 1, steps.len(), step.name);
+            let result = run_step(step, &table.needs, jobs > 1, is_ci);
+            let mut locked = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            locked.running.retain(|&other| other != at);
+            drop(locked);
+            changed.notify_all();
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            results[result].push(step.name.clone());
+        }
+    };
+    // A panic of a worker comes out of the scope.
+    std::thread::scope(|scope| {
+        (0..jobs).for_each(|_| drop(scope.spawn(work)));
+    });
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for (what, names) in ["", "failed ", "skipped"].iter().zip(&results).skip(1) {
+        names.iter().for_each(|name| println!("{what} {name}"));
+    }
+    results
+}
+
+const PASSED: usize = 0;
+const FAILED: usize = 1;
+const SKIPPED: usize = 2;
+
+/// Runs one step, if the machine has what the step needs.
+fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: bool) -> usize {
+    if let Some(need) = step.needs.as_ref().and_then(|name| needs.get(name)) {
+        let is_met = command(&need.probe).and_then(|mut probe| Ok(probe.output()?));
+        if !is_met.is_ok_and(|output| output.status.success()) {
+            let fails = is_ci && !need.optional;
+            let what = ["SKIPPED", "FAILED, because this can be installed"][usize::from(fails)];
+            println!("!!! {what}: {}: needs {}", step.name, need.hint);
+            return if fails { FAILED } else { SKIPPED };
+        }
+    }
+    let start = Instant::now();
+    let (passed, mut printed) = step.execute(quiet).unwrap_or_else(|error| {
+        let message = format!("{error:#}\n");
+        (false, message.into_bytes())
+    });
+    let (what, seconds) = (["!!! FAILED:", "---"][usize::from(passed)], start.elapsed());
+    let end = format!("{what} {} in {:.1} s\n", step.name, seconds.as_secs_f64());
+    printed.extend(end.into_bytes());
+    // In one piece, so that the lines of steps side by side don't mix.
+    let _ = std::io::stdout().lock().write_all(&printed);
+    if passed { PASSED } else { FAILED }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NEEDS: &str = "\
+[needs.there]
+probe = 'sh: true'
+hint = ''
+[needs.gone]
+probe = 'no-such-program'
+hint = 'no-such-program: apt-get install it'
+[needs.rare]
+probe = 'sh: false'
+hint = ''
+optional = true
+";
+
+    /// Runs the steps of a table; returns the names of those that passed, failed and
+    /// were skipped.
+    fn ran(steps: &str, jobs: usize, is_ci: bool) -> [String; 3] {
+        let table = Table::parse(&format!("{NEEDS}{steps}")).unwrap();
+        run_all(&table, jobs, is_ci).map(|mut names| {
+            names.sort();
+            names.join(" ")
+        })
+    }
+
     #[test]
-    fn names_are_unique() {
-        let steps = steps();
-        let names: std::collections::BTreeSet<_> = steps.iter().map(|step| &step.name).collect();
-        assert_eq!(names.len(), steps.len());
+    fn a_step_that_fails_fails() {
+        let steps = "[[step]]\nname = 'good'\nrun = 'sh: true'\nneeds = 'there'\n\
+                     [[step]]\nname = 'bad'\nrun = ['sh: false', 'sh: true']\n\
+                     [[step]]\nname = 'set'\nrun = 'sh: test $A = b'\nenv = { A = 'b' }\n\
+                     [[step]]\nname = 'is-{each}'\nrun = 'sh: test {each} = x'\neach = ['x', 'y']\n\
+                     [[step]]\nname = 'none'\nrun = 'no-such-program'\n";
+        for jobs in [1, 3] {
+            assert_eq!(
+                ran(steps, jobs, true),
+                ["good is-x set", "bad is-y none", ""]
+            );
+        }
+    }
+
+    #[test]
+    fn ci_skips_only_what_cannot_be_installed() {
+        let steps = "[[step]]\nname = 'a'\nrun = 'sh: true'\nneeds = 'gone'\n\
+                     [[step]]\nname = 'b'\nrun = 'sh: true'\nneeds = 'rare'\n";
+        assert_eq!(ran(steps, 1, true), ["", "a", "b"]);
+        assert_eq!(ran(steps, 1, false), ["", "", "a b"]);
+    }
+
+    #[test]
+    fn steps_run_beside_each_other_only_where_they_may() {
+        let steps = "[[step]]\nname = '0'\nrun = ''\n[[step]]\nname = '1'\nrun = ''\n\
+                     [[step]]\nname = '2'\nrun = ''\ntarget = 'x'\n\
+                     [[step]]\nname = '3'\nrun = ''\nalone = true\n\
+                     [[step]]\nname = '4'\nrun = ''\ntarget = 'y'\n";
+        let steps = Table::parse(steps).unwrap().step;
+        let mut queue = Queue {
+            waiting: (0..5).collect(),
+            running: Vec::new(),
+        };
+        let mut take = |ended: &[usize]| {
+            queue.running.retain(|step| !ended.contains(step));
+            queue.take(&steps)
+        };
+        assert_eq!([take(&[]), take(&[]), take(&[])], [Some(0), Some(2), None]);
+        assert_eq!(
+            [take(&[0]), take(&[1]), take(&[2])],
+            [Some(1), None, Some(3)]
+        );
+        assert_eq!([take(&[]), take(&[3])], [None, Some(4)]);
+    }
+
+    #[test]
+    fn tables_with_unknown_or_equal_names_are_refused() {
+        let step = "[[step]]\nname = 'a'\nrun = ''\n";
+        let rest = ["needs = 'other'\n", "other = 1\n", step];
+        for text in rest.map(|rest| format!("{step}{rest}")) {
+            assert!(Table::parse(&text).is_err(), "{text}");
+        }
+        let table = Table::load().unwrap();
+        assert!(table.step.len() > 70 && !table.needs.is_empty());
     }
 }

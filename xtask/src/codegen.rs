@@ -3,44 +3,36 @@
 //! for those of heaps that are not about the layout.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::files;
 
-/// What the requests' names start with.
+/// The beginning of the requests' names.
 const PREFIX: &str = "codegen_";
 
-/// How many there are: seven kinds for six types.
+/// The number of requests: seven kinds for six types.
 const REQUESTS: usize = 42;
 
 /// Runs the command.
-pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    if let Some(arg) = args.next()? {
-        return Err(arg.unexpected().into());
-    }
+pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
+    files::no_arguments(args)?;
     let target = files::root().join("target/codegen");
     let line =
         "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
-    let status = Command::new("cargo")
-        .args(line.split(' '))
-        .env("CARGO_TARGET_DIR", &target)
-        .env_remove("RUSTFLAGS")
-        .current_dir(files::root())
-        .status()
-        .context("cannot run cargo")?;
-    if !status.success() {
-        bail!("`cargo {line}` failed");
-    }
+    let mut cargo = files::cargo(&line.split(' ').collect::<Vec<_>>());
+    files::output(
+        cargo
+            .env("CARGO_TARGET_DIR", &target)
+            .env_remove("RUSTFLAGS"),
+    )?;
     let dir = target.join("release/examples");
     let mut assembly = String::new();
-    for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "s") {
-            assembly.push_str(&files::read(&path)?);
-        }
+    for name in files::list(&dir)?
+        .iter()
+        .filter(|name| name.ends_with(".s"))
+    {
+        assembly.push_str(&files::read(dir.join(name))?);
     }
     let functions = functions(&assembly);
     let requests = functions.len() + aliases(&assembly);
@@ -71,14 +63,14 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     Ok(())
 }
 
-/// The instructions of each request.
+/// Returns the instructions of each request.
 fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut current: Option<String> = None;
     for line in assembly.lines() {
         let text = line.trim();
         if let Some(label) = text.strip_suffix(':') {
-            // LocalHeap labels begin with a dot; Mach-O adds an underscore.
+            // Local labels begin with a dot; Mach-O adds an underscore.
             let label = label.trim_start_matches('_');
             if label.starts_with(PREFIX) {
                 found.insert(label.to_owned(), Vec::new());
@@ -103,7 +95,7 @@ fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// The requests that came out the same as another and share its body.
+/// Counts the requests that share the body of another, equal request.
 fn aliases(assembly: &str) -> usize {
     let names = assembly.lines().filter_map(|line| {
         let line = line.trim();
@@ -115,8 +107,8 @@ fn aliases(assembly: &str) -> usize {
         .count()
 }
 
-/// Whether all that a request to a heap decides is whether the thread used that
-/// heap last (`mimalloc/src/raw/theap_cache.rs`) and whether there is a free block
+/// Returns whether a request to a heap decides nothing but whether the thread used
+/// the heap last (`mimalloc/src/raw/theap_cache.rs`) and whether there is a free block
 /// (`mimalloc-sys/src/inline_alloc.rs`): at most two comparisons, none with a constant,
 /// as a size would be.
 fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
@@ -138,7 +130,7 @@ fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
         && !comparisons.iter().any(|text| text.contains(['$', '#']))
 }
 
-/// Whether an instruction compares, or jumps on a condition. x86 and Arm.
+/// Returns whether an instruction compares, or jumps on a condition. x86 and Arm.
 fn decides(instruction: &str) -> bool {
     let word = instruction.split_whitespace().next().unwrap_or_default();
     let x86 = (word.starts_with('j') && !word.starts_with("jmp"))

@@ -1,14 +1,11 @@
 //! Chores of this repository, run as `cargo xtask <command>`.
 
 mod api;
-mod bench;
-mod bindings;
+mod bindgen;
 mod bump;
 mod carriers;
 mod ci;
 mod codegen;
-mod coverage;
-mod diff;
 mod engine;
 mod files;
 mod oldest;
@@ -16,19 +13,15 @@ mod package;
 #[cfg(all(test, unix))]
 mod script;
 mod source;
-mod sourcing;
 mod sums;
 mod tidy;
-mod touched;
+mod upstream;
 mod upstream_tests;
 mod vendor;
-mod version;
-mod versions;
-mod wrapped;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 const USAGE: &str = "\
 Usage: cargo xtask <command> [options]
@@ -40,22 +33,21 @@ Usage: cargo xtask <command> [options]
            generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh
   bump     <v3|v2> (--carrier <package>@<version>:<path> | --from <dir | git-url>#<ref>)
            [--released <date>] [--dry-run]
-           moves an engine to another version, and prints what that changes and touches
+           moves an engine to another version, and lists the functions and options that differ
   api      [--engine <v3|v2>] [--missing]
            says what the safe layer has for each C function, or only what it could still have
-  tidy     checks rules of the repository that no compiler checks
+  tidy     checks that versions, features and the supported Rust are the same wherever they stand
   source   builds a clone, and programs that depend on it, in each way to have upstream's source
   package  builds the packages as for a registry, and a program from their files alone
+  oldest   <v3|v2>
+           makes a stand-in for the oldest supported version in target/oldest-<engine>
   upstream-tests
            runs upstream's own test programs against our builds of both engines
   codegen  fails if machine code for constant layouts decides anything at run time
-  ci       [--list] [--only <part of a step's name>]
-           checks everything beyond `cargo test --workspace`
-  bench    [--instr] [--rows <a,b>] [--profiles <release,fat>] [--workloads <a,b>] [--rounds <n>]
-           [--scale <per cent>] [--base <row>] [--env <NAME=VALUE>] [--svg <file>] [--json <file>]
-           compares with the other allocators in tests/peers: time and memory, or instructions
-  lto      [--row <row>] [--scale <per cent>] [--workloads <a,b>]
-           builds with cross-language LTO, and checks that it inlines and what it gains
+  ci       [--list | --groups] [--only <part of a name>] [--group <group>] [--jobs <n>]
+           runs the steps of xtask/ci.toml: every check beyond `cargo test --workspace`
+  bench, lto
+           compare with other allocators, and check cross-language LTO: see tests/peers/README.md
 ";
 
 fn main() -> ExitCode {
@@ -71,21 +63,31 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let mut args = std::env::args_os().skip(1);
     let command = args.next().unwrap_or_default();
-    let rest = lexopt::Parser::from_args(args);
+    let rest: Vec<_> = args.collect();
+    let args = lexopt::Parser::from_args(rest.clone());
     match command.to_str().unwrap_or_default() {
-        "vendor" => vendor::run(rest),
-        "bindgen" => bindings::run(rest),
-        "bump" => bump::run(rest),
-        "source" => sourcing::run(rest),
-        "package" => package::run(rest),
-        "upstream-tests" => upstream_tests::run(rest),
-        "api" => coverage::run(rest),
-        "tidy" => tidy::run(rest),
-        "ci" => ci::run(rest),
-        "codegen" => codegen::run(rest),
-        "bench" => bench::run(rest),
-        "lto" => bench::run_lto(rest),
-        bindings::CHILD => bindings::run_child(rest),
+        "vendor" => vendor::run(args),
+        "bindgen" => bindgen::run(args),
+        "bump" => bump::run(args),
+        "source" => source::run(args),
+        "package" => package::run(args),
+        "oldest" => oldest::run(args),
+        "upstream-tests" => upstream_tests::run(args),
+        "api" => api::run(args),
+        "tidy" => tidy::run(args),
+        "ci" => ci::run(args),
+        "codegen" => codegen::run(args),
+        "bench" | "lto" => {
+            // A package of its own, which needs none of the dependencies here.
+            let manifest = files::root().join("tests/peers/runner/Cargo.toml");
+            let target = files::root().join("target/peers/runner");
+            let mut cargo = files::cargo(&["run", "--quiet", "--manifest-path"]);
+            cargo.arg(manifest).arg("--target-dir").arg(target);
+            let status = cargo.arg("--").arg(&command).args(&rest).status()?;
+            ensure!(status.success(), "the comparison failed");
+            Ok(())
+        }
+        bindgen::CHILD => bindgen::run_child(args),
         "" | "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(())

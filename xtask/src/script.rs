@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::engine::{self, Engine, Origin, Pin};
-use crate::files::{self, TempDir};
-use crate::source::{self, Source};
+use tempfile::TempDir;
+
+use crate::engine::{self, Engine, Pin};
+use crate::files;
+use crate::upstream::{Source, copy_wanted};
 
 #[path = "../../mimalloc-sys/build/sums.rs"]
 mod sums;
@@ -39,9 +41,8 @@ exit 1
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let mut cargo = files::cargo();
         // Only its compilation: what it does here is what these tests are about.
-        cargo.current_dir(files::root()).args([
+        let mut cargo = files::cargo(&[
             "check",
             "--quiet",
             "--package=mimalloc-sys",
@@ -69,7 +70,7 @@ struct World {
     variables: Vec<(String, String)>,
 }
 
-/// What the script said.
+/// The output of the script.
 struct Said {
     ok: bool,
     text: String,
@@ -80,7 +81,7 @@ struct Said {
 impl World {
     /// A package with its lists and bindings, and no source.
     fn new() -> Self {
-        let temp = TempDir::new().unwrap();
+        let temp = tempfile::tempdir().unwrap();
         let root = temp.path();
         for dir in [
             "out",
@@ -215,15 +216,10 @@ impl Said {
 
 /// Package, version and path of the carrier of v3.
 fn carrier() -> (String, String, String) {
-    match Pin::load(Engine::V3).unwrap().origin {
-        Origin::Carrier {
-            package,
-            version,
-            path,
-            ..
-        } => (package, version, path),
-        Origin::Git { .. } => panic!("the tests of carriers need one"),
-    }
+    let pin = Pin::load(Engine::V3).unwrap();
+    let carrier = pin.carrier().expect("the tests of carriers need one");
+    let parts = [&carrier.package, &carrier.version, &carrier.path];
+    parts.map(String::clone).into()
 }
 
 /// The directory that cargo unpacks the carrier of v3 to.
@@ -239,10 +235,10 @@ fn copy_source(engine: Engine, to: &Path) {
     let from = if tree.is_dir() {
         &tree
     } else {
-        carried = Source::of_pin(engine, &Pin::load(engine).unwrap().origin).unwrap();
-        carried.dir()
+        carried = Source::of_pin(engine).unwrap();
+        &carried.dir
     };
-    source::copy_wanted(from, to).unwrap();
+    copy_wanted(from, to).unwrap();
 }
 
 const PINNED: &[&str] = &[
@@ -255,7 +251,7 @@ fn the_source_in_the_package_needs_no_cargo() {
     let world = World::with_source();
     let said = world.succeeds(PINNED);
     assert_eq!(said.asked, [""; 0]);
-    // What is added next to it later is noticed.
+    // The script watches for files that someone adds next to the source later.
     let watched = world.at("package/vendor");
     said.has(&[&format!("cargo::rerun-if-changed={}\n", watched.display())]);
 }
@@ -297,7 +293,7 @@ fn changes_in_the_package_are_found() {
         let said = world.fails(&[complaint, "Run `cargo xtask vendor`"]);
         assert_eq!(said.asked, [""; 0]);
     }
-    // Carriers have upstream's explanations, too.
+    // Carriers also have upstream's explanations.
     let readme = format!("{vendor}/src/prim/readme.md");
     World::with_source().write(&readme, "").succeeds(PINNED);
 }
@@ -535,10 +531,10 @@ fn without_a_compiler_the_script_says_what_to_install() {
 #[test]
 fn the_pinned_trees_are_as_listed() {
     for engine in Engine::ALL {
-        let temp = TempDir::new().unwrap();
+        let temp = tempfile::tempdir().unwrap();
         let tree = temp.path().join("tree");
         copy_source(engine, &tree);
-        let sums = sums::Sums::read(&engine.sums()).unwrap();
+        let sums = sums::Sums::read(&engine.sums_in(&engine::vendor_dir())).unwrap();
         sums.check(&tree).unwrap();
     }
 }

@@ -1,23 +1,13 @@
-//! `cargo xtask tidy`: rules of the repository that no compiler checks.
+//! `cargo xtask tidy`: checks that facts which stand in several places agree.
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use regex::{Captures, Regex};
+use toml_edit::{DocumentMut, Item};
 
-use crate::engine::Engine;
-use crate::{carriers, coverage, files, versions, wrapped};
-
-/// What dependencies may be licensed under.
-const LICENCES: [&str; 8] = [
-    "0BSD",
-    "Apache-2.0",
-    "BSD-3-Clause",
-    "ISC",
-    "MIT",
-    "Unicode-3.0",
-    "Unlicense",
-    "Zlib",
-];
+use crate::engine::{Engine, Pin, Version};
+use crate::{carriers, ci, files};
 
 /// The commands that the README promises to newcomers.
 const COMMANDS: [&str; 2] = [
@@ -25,199 +15,268 @@ const COMMANDS: [&str; 2] = [
     "cargo test --workspace",
 ];
 
-/// Beginnings of the names that hand out or take back blocks, behind `mi_` and
-/// `heap_` or `theap_`.
-const BLOCKS: [&str; 15] = [
-    "malloc", "wmalloc", "umalloc", "zalloc", "wzalloc", "uzalloc", "calloc", "ucalloc", "realloc",
-    "urealloc", "rezalloc", "recalloc", "free", "ufree", "expand",
-];
-
-/// What is wrong, with what to do.
-type Mistakes = Vec<String>;
-
-/// Runs the command.
-pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    if let Some(arg) = args.next()? {
-        return Err(arg.unexpected().into());
-    }
-    let mistakes = check()?;
-    if mistakes.is_empty() {
-        println!("tidy");
-        return Ok(());
-    }
-    for line in &mistakes {
-        println!("{line}");
-    }
-    bail!("{} mistakes", mistakes.len())
+/// Statements of a fact: the pages that may make the statement, and its form, with
+/// the fact as the one group. A mention in another form may be that of a
+/// measurement, which stays. Each form stands somewhere, or tells nothing.
+struct Statement {
+    fact: Fact,
+    pages: &'static str,
+    form: &'static str,
 }
 
-fn check() -> Result<Mistakes> {
-    let root = files::root();
-    let read = |path: &str| files::read(&root.join(path));
-    let mut mistakes = Vec::new();
-    match files::git(&["ls-files", "--cached", "--others", "--exclude-standard"]) {
-        Ok(names) => {
-            for name in &names {
-                // What can't be read is a link to a directory, or no text.
-                if let Ok(text) = read(name) {
-                    mistakes.extend(text_file(name, &text));
-                }
-            }
-            mistakes.extend(upstream(&files::git(&["ls-files", "--cached"])?));
-        }
-        Err(error) => println!("without git, files are not looked at one by one: {error:#}"),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fact {
+    /// The pinned version of an engine.
+    Pinned(Engine),
+    /// The oldest Rust that the crates support.
+    Msrv,
+    /// The version of `mimalloc`.
+    Safe,
+    /// The version of `mimalloc-sys`.
+    Raw,
+}
+use Fact::{Msrv, Pinned, Raw, Safe};
+
+const V3: Fact = Pinned(Engine::V3);
+const V2: Fact = Pinned(Engine::V2);
+const PAGES: &str = "README.md mimalloc-sys/README.md mimalloc/docs/* ARCHITECTURE.md";
+
+const STATEMENTS: &[Statement] = &[
+    says(
+        V3,
+        "mimalloc-sys/Cargo.toml",
+        r#"(?m)^version = ".*\+(.*)""#,
+    ),
+    says(
+        V3,
+        "mimalloc-sys/src/bindings/v3.rs",
+        r"\A.* mimalloc (.*)\.\n",
+    ),
+    says(
+        V2,
+        "mimalloc-sys/src/bindings/v2.rs",
+        r"\A.* mimalloc (.*)\.\n",
+    ),
+    says(V3, PAGES, r"Engine v3.* mimalloc \**([\d.]*\d)"),
+    says(V2, PAGES, r"Engine v2.* mimalloc \**([\d.]*\d)"),
+    says(V3, PAGES, r"\*\*(?:mimalloc )?([\d.]*\d)\*\* \(engine v3\)"),
+    says(V2, PAGES, r"\*\*(?:mimalloc )?([\d.]*\d)\*\* \(engine v2\)"),
+    says(V3, PAGES, r"\| v3 \(([\d.]*\d)\)"),
+    says(V2, PAGES, r"\| v2 \(([\d.]*\d)\)"),
+    says(Safe, PAGES, r"(?m)^\| `mimalloc` ([\d.]*\d)"),
+    says(Raw, PAGES, r"(?m)^\| `mimalloc-sys` ([\d.+]*\d)"),
+    says(Safe, "CHANGELOG.md", r"(?m)\A(?s:.*?)^## \[(\d[^\]]*)\]"),
+    says(
+        Raw,
+        "CHANGELOG.md",
+        r"(?m)\A(?s:.*?)^### `mimalloc-sys` (.*)$",
+    ),
+    says(Msrv, PAGES, r"\| Rust \| ([\d.]*\d) or later"),
+    says(Msrv, ".ci/run", r"rustc-web=(\d+\.\d+)\."),
+    says(Msrv, ".github/workflows/ci.yml", r"cargo \+(\d\S*) check"),
+    says(Msrv, "tests/peers/*Cargo.toml", r#"rust-version = "(.*)""#),
+];
+
+const fn says(fact: Fact, pages: &'static str, form: &'static str) -> Statement {
+    Statement { fact, pages, form }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
+    files::no_arguments(args)?;
+    let mut mistakes = carriers::mistakes()?;
+    for statement in STATEMENTS {
+        mistakes.extend(statement.mistakes()?);
     }
-    let table = read("mimalloc/docs/features.md")?;
-    for manifest in ["mimalloc/Cargo.toml", "mimalloc-sys/Cargo.toml"] {
-        mistakes.extend(features(manifest, &read(manifest)?, &table)?);
-    }
-    let readme = read("README.md")?;
+    let readme = files::read("README.md")?;
     for command in COMMANDS.iter().filter(|&command| !readme.contains(command)) {
         mistakes.push(format!("README.md: lacks the command `{command}`"));
     }
-    mistakes.extend(versions::mistakes()?);
-    mistakes.extend(carriers::mistakes()?);
-    mistakes.extend(gate(&read(".github/workflows/ci.yml")?));
-    for engine in Engine::ALL {
-        mistakes.extend(block_calls(engine)?);
+    let mut pages = String::new();
+    for page in tracked(PAGES)? {
+        pages += &files::read(page)?;
     }
-    mistakes.extend(licences(&files::metadata(&[])?));
-    Ok(mistakes)
+    for name in ["mimalloc/Cargo.toml", "mimalloc-sys/Cargo.toml"] {
+        mistakes.extend(features(name, &files::read(name)?, &pages)?);
+    }
+    mistakes.extend(untested(
+        &files::read("mimalloc-sys/Cargo.toml")?,
+        &ci::features()?,
+    )?);
+    for mistake in &mistakes {
+        println!("{mistake}");
+    }
+    ensure!(mistakes.is_empty(), "{} mistakes", mistakes.len());
+    println!("tidy");
+    Ok(())
 }
 
-/// Each Rust file says what it is; no line ends in white space.
-fn text_file(name: &str, text: &str) -> Mistakes {
-    let mut mistakes = Vec::new();
-    let generated = name.contains("src/bindings/") || name.ends_with(".stderr");
-    // A crate's page may be a file of its own.
-    let says = text.starts_with("//!") || text.starts_with("#![doc = include_str!(");
-    if name.ends_with(".rs") && !generated && !says {
-        mistakes.push(format!(
-            "{name}: begin with a `//!` comment that says what it is for"
-        ));
-    }
-    let ends = |line: &&str| !generated && line.ends_with([' ', '\t', '\r']);
-    if let Some(at) = text.split('\n').position(|line| ends(&line)) {
-        mistakes.push(format!(
-            "{name}:{}: remove the white space at the end",
-            at + 1
-        ));
-    }
-    mistakes
+/// Returns the oldest Rust that the crates support: `rust-version` of the workspace.
+pub(crate) fn msrv() -> Result<String> {
+    stated("Cargo.toml", &["workspace", "package", "rust-version"])
 }
 
-/// Upstream's source is pinned, not committed.
-fn upstream(tracked: &[String]) -> Mistakes {
-    let inside = [
-        "mimalloc-sys/vendor/v2/",
-        "mimalloc-sys/vendor/v3/",
-        "vendor/mimalloc/",
-    ];
-    let found = tracked
-        .iter()
-        .filter(|name| inside.iter().any(|dir| name.starts_with(dir)));
-    found
-        .map(|name| format!("{name}: is upstream's; take it out with `git rm --cached`"))
-        .collect()
-}
-
-/// Each feature has a `##` comment, and a row in the table of features.
-fn features(manifest: &str, text: &str, table: &str) -> Result<Mistakes> {
-    let (_, section) = text.split_once("[features]\n").context("no [features]")?;
-    let mut mistakes = Vec::new();
-    let mut before = "";
-    for line in section.lines().take_while(|line| !line.starts_with('[')) {
-        if let Some((name, _)) = line
-            .split_once(" = ")
-            .filter(|(name, _)| *name != "default")
-        {
-            if !before.starts_with("## ") {
-                mistakes.push(format!(
-                    "{manifest}: put a `##` comment before feature `{name}`"
-                ));
-            }
-            if !table.contains(&format!("| `{name}`")) {
-                mistakes.push(format!(
-                    "mimalloc/docs/features.md: add `{name}` to the table of features"
-                ));
-            }
-        }
-        before = line;
-    }
-    Ok(mistakes)
-}
-
-/// The job `gate` waits for all others, whatever became of them.
-fn gate(workflow: &str) -> Mistakes {
-    let jobs = workflow.lines().skip_while(|line| *line != "jobs:").skip(1);
-    let (mut names, mut needed, mut always) = (BTreeSet::new(), BTreeSet::new(), false);
-    for line in jobs {
-        if let Some(name) = line
-            .strip_prefix("  ")
-            .and_then(|line| line.strip_suffix(':'))
-        {
-            if !name.starts_with([' ', '#']) {
-                names.insert(name);
-                (needed, always) = (BTreeSet::new(), false);
-            }
-        } else if let Some(list) = line.strip_prefix("    needs: [") {
-            needed = list.trim_end_matches(']').split(", ").collect();
-        } else if line == "    if: always()" {
-            always = true;
-        }
-    }
-    // What is left is of the last job.
-    let file = ".github/workflows/ci.yml";
-    let mut mistakes = Vec::new();
-    if !names.remove("gate") || !always {
-        mistakes.push(format!(
-            "{file}: end with a job `gate` that has `if: always()`"
-        ));
-    }
-    let missing = names.difference(&needed);
-    mistakes.extend(missing.map(|name| format!("{file}: add `{name}` to the needs of `gate`")));
-    mistakes
-}
-
-/// Only the core hands out and takes back blocks.
-fn block_calls(engine: Engine) -> Result<Mistakes> {
-    let mut mistakes = Vec::new();
-    for (name, sites) in wrapped::search(engine, &coverage::functions(engine)?)? {
-        let family = name.trim_start_matches("mi_");
-        let family = family
-            .trim_start_matches("theap_")
-            .trim_start_matches("heap_");
-        if BLOCKS.iter().any(|start| family.starts_with(start)) {
-            for site in sites.calls.iter().filter(|site| !site.contains("(raw/")) {
-                mistakes.push(format!("{site}: calls {name}; go through mimalloc/src/raw"));
+/// Rewrites every statement of an engine's version.
+pub(crate) fn restate(engine: Engine, new: Version) -> Result<()> {
+    for statement in STATEMENTS {
+        if statement.fact == Pinned(engine) {
+            for page in tracked(statement.pages)? {
+                let text = files::read(&page)?;
+                let fresh = statement.rewrite(&text, &new.to_string())?;
+                if fresh != text {
+                    files::write(&page, &fresh)?;
+                }
             }
         }
     }
+    Ok(())
+}
+
+impl Statement {
+    /// Names the pages that state something else.
+    fn mistakes(&self) -> Result<Vec<String>> {
+        let fact = match self.fact {
+            Pinned(engine) => Pin::load(engine)?.version.to_string(),
+            Msrv => msrv()?,
+            Safe => stated("mimalloc/Cargo.toml", &["package", "version"])?,
+            Raw => stated("mimalloc-sys/Cargo.toml", &["package", "version"])?,
+        };
+        let mut mistakes = Vec::new();
+        for page in tracked(self.pages)? {
+            mistakes.extend(self.wrong(&page, &files::read(&page)?, &fact)?);
+        }
+        Ok(mistakes)
+    }
+
+    fn wrong(&self, page: &str, text: &str, fact: &str) -> Result<Vec<String>> {
+        let form = Regex::new(self.form)?;
+        let found = form.captures_iter(text).filter(|found| &found[1] != fact);
+        Ok(found
+            .map(|found| {
+                format!(
+                    "{page}: `{}` should say {fact}",
+                    found[0].lines().next_back().unwrap_or("")
+                )
+            })
+            .collect())
+    }
+
+    /// Returns the text with another fact.
+    fn rewrite(&self, text: &str, fact: &str) -> Result<String> {
+        let replace = |found: &Captures<'_>| found[0].replace(&found[1], fact);
+        Ok(Regex::new(self.form)?
+            .replace_all(text, replace)
+            .into_owned())
+    }
+}
+
+/// Lists the files under version control that match the patterns; links and
+/// removed files are left out.
+fn tracked(patterns: &str) -> Result<Vec<String>> {
+    let mut git = files::git(&[
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+    ]);
+    let printed = files::output(git.args(patterns.split(' ')))?;
+    let names = printed.lines().map(str::to_owned);
+    Ok(names
+        .filter(|name| files::root().join(name).is_file())
+        .collect())
+}
+
+/// Reads a text value in a manifest.
+fn stated(manifest: &str, keys: &[&str]) -> Result<String> {
+    let document: DocumentMut = files::read(manifest)?.parse()?;
+    let mut keys_left = keys.iter();
+    let value = keys_left.try_fold(document.as_item(), |item, &key| item.get(key));
+    let value = value.and_then(Item::as_str);
+    Ok(value
+        .with_context(|| format!("{manifest} has no {}", keys.join(".")))?
+        .to_owned())
+}
+
+/// Names each feature that lacks a `##` comment, or a row in a table of a page.
+fn features(manifest: &str, text: &str, pages: &str) -> Result<Vec<String>> {
+    let document = toml_edit::Document::parse(text)?;
+    let table = document["features"].as_table().context("no [features]")?;
+    let mut mistakes = Vec::new();
+    for (name, _) in table.iter().filter(|(name, _)| *name != "default") {
+        let before = table.key(name).and_then(|key| {
+            let span = key.span()?;
+            text[..span.start].lines().next_back()
+        });
+        if !before.is_some_and(|before| before.starts_with("## ")) {
+            mistakes.push(format!(
+                "{manifest}: put a `##` comment before feature `{name}`"
+            ));
+        }
+        if !pages.contains(&format!("| `{name}`")) {
+            mistakes.push(format!(
+                "README.md or mimalloc/docs: no table has feature `{name}`"
+            ));
+        }
+    }
     Ok(mistakes)
 }
 
-/// Dependencies are under licences that we know.
-fn licences(metadata: &serde_json::Value) -> Mistakes {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    // Ours have no source.
-    packages
-        .filter(|package| !package["source"].is_null())
-        .filter(|package| !is_known(package["license"].as_str().unwrap_or("")))
-        .map(|package| {
-            let (name, licence) = (&package["name"], &package["license"]);
-            format!("{name}: is under {licence}; replace it, or add that to xtask/src/tidy.rs")
-        })
-        .collect()
-}
-
-/// Whether one alternative of each part of an SPDX expression is on the list.
-fn is_known(licence: &str) -> bool {
-    let known = |name: &str| LICENCES.contains(&name.trim_matches(['(', ')', ' ']));
-    let parts = licence.replace('/', " OR ");
-    parts
-        .split(" AND ")
-        .all(|part| part.split(" OR ").any(known))
+/// Names the features of `mimalloc-sys` that no step of the CI tests.
+fn untested(manifest: &str, tested: &BTreeSet<String>) -> Result<Vec<String>> {
+    let document: DocumentMut = manifest.parse()?;
+    let table = document["features"].as_table().context("no [features]")?;
+    let names = table.iter().map(|(name, _)| name);
+    Ok(names
+        .filter(|name| *name != "default" && !tested.contains(*name))
+        .map(|name| format!("xtask/ci.toml: no step tests feature `{name}`"))
+        .collect())
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_checked_and_rewritten_and_measurements_are_not() {
+        let text = "| Engine v3 (default) | mimalloc 3.6.1 |\n\
+                    | | v3 (3.6.1) | v2 (2.5.2) |\nwith **3.6.1** (engine v3) and 3.6.1\n";
+        let mut fresh = text.to_owned();
+        let mut wrong = 0;
+        for statement in STATEMENTS {
+            if statement.fact == V3 && statement.pages == PAGES {
+                wrong += statement.wrong("p", &fresh, "3.7.0").unwrap().len();
+                fresh = statement.rewrite(&fresh, "3.7.0").unwrap();
+            }
+        }
+        assert_eq!(wrong, 3);
+        assert_eq!(fresh.matches("3.7.0").count(), 3, "{fresh}");
+        assert!(fresh.ends_with("and 3.6.1\n"));
+    }
+
+    /// Makes sure that `bump` and `tidy` would notice a version that moves.
+    #[test]
+    fn each_fact_is_stated() {
+        for fact in [V3, V2, Msrv, Safe, Raw] {
+            let mut count = 0;
+            for statement in STATEMENTS.iter().filter(|statement| statement.fact == fact) {
+                let form = Regex::new(statement.form).unwrap();
+                for page in tracked(statement.pages).unwrap() {
+                    count += form.captures_iter(&files::read(page).unwrap()).count();
+                }
+            }
+            assert!(count >= 2, "{fact:?} is stated {count} times");
+        }
+    }
+
+    #[test]
+    fn features_are_documented_twice_and_tested() {
+        let manifest = "[features]\ndefault = []\n## A.\na = []\nb = []\n[lib]\nc = 1\n";
+        let found = features("m", manifest, "| `a` (default) | |").unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("m: put a `##` comment before feature `b`"));
+        assert!(found[1].ends_with("no table has feature `b`"));
+        let untested = untested(manifest, &BTreeSet::from(["a".to_owned()])).unwrap();
+        assert_eq!(untested, ["xtask/ci.toml: no step tests feature `b`"]);
+    }
+}

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::carriers;
-use crate::engine::{Engine, Origin, Pin};
-use crate::files::{self, TempDir};
+use crate::engine::{Engine, Pin};
+use crate::{carriers, files};
 
 /// The builds, each with the features of `mimalloc-sys` that make it.
 const BUILDS: [(Engine, &str); 9] = [
@@ -69,12 +68,10 @@ const STRESS: [&str; 3] = ["8", "20", "20"];
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs the command.
-pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    if let Some(arg) = args.next()? {
-        return Err(arg.unexpected().into());
-    }
+pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
+    files::no_arguments(args)?;
     let tests = tests()?;
-    let temp = TempDir::new()?;
+    let temp = tempfile::tempdir()?;
     let mut failed = Vec::new();
     for (engine, features) in BUILDS {
         let library = build(engine, features)?;
@@ -100,17 +97,15 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
     bail!("upstream's programs fail: {}", failed.join("; "));
 }
 
-/// The directory of upstream's tests in the carrier of engine v2.
+/// Returns the directory of upstream's tests in the carrier of engine v2.
 fn tests() -> Result<PathBuf> {
     let pin = Pin::load(Engine::V2)?;
-    let Origin::Carrier {
-        package, version, ..
-    } = &pin.origin
-    else {
-        bail!("engine v2 has no carrier, and the test programs came from it");
-    };
-    let (carrier, _) = carriers::locate(package, version)?;
-    let tests = carrier.join("c_src/mimalloc3/test");
+    let carrier = pin
+        .carrier()
+        .context("engine v2 has no carrier with test programs")?;
+    let (package, version) = (&carrier.package, &carrier.version);
+    let (dir, _) = carriers::locate(package, version)?;
+    let tests = dir.join("c_src/mimalloc3/test");
     if !tests.join("test-api.c").is_file() {
         bail!(
             "{package} {version} has no c_src/mimalloc3/test: find another package with upstream's \
@@ -120,14 +115,10 @@ fn tests() -> Result<PathBuf> {
     Ok(tests)
 }
 
-/// Builds the raw crate, and returns where its C library is.
+/// Builds the raw crate, and returns the directory of its C library.
 fn build(engine: Engine, features: &str) -> Result<PathBuf> {
-    let mut cargo = files::cargo();
-    cargo
-        .current_dir(files::root())
-        .args(["build", "--package=mimalloc-sys", "--message-format=json"])
-        .arg(format!("--features={features}"))
-        .stderr(Stdio::inherit());
+    let mut cargo = files::cargo(&["build", "--package=mimalloc-sys", "--message-format=json"]);
+    cargo.arg(format!("--features={features}"));
     if engine == Engine::V2 {
         cargo.arg("--features=v2");
     }
@@ -149,30 +140,25 @@ fn compile(
     library: &Path,
     dir: &Path,
 ) -> Result<PathBuf> {
-    let shim = dir.join("shim.h");
-    fs::write(&shim, SHIM)?;
-    let path = dir.join(program);
+    let (shim, path) = (dir.join("shim.h"), dir.join(program));
+    files::write(&shim, SHIM)?;
     let mut cc = Command::new("cc");
-    cc.arg("-O1").arg("-w");
+    cc.args(["-O1", "-w"]);
     if engine == Engine::V2 {
         cc.arg("-include").arg(&shim);
     }
-    for include in ["include", "src"] {
-        cc.arg("-I").arg(engine.tree().join(include));
+    let tree = engine.tree();
+    for include in [&tree.join("include"), &tree.join("src"), tests] {
+        cc.arg("-I").arg(include);
     }
-    cc.arg("-I")
-        .arg(tests)
-        .arg(tests.join(format!("{program}.c")))
-        .arg("-o")
-        .arg(&path)
-        .arg("-L")
-        .arg(library)
-        .args(["-lmimalloc", "-lpthread"]);
-    files::output(&mut cc).with_context(|| format!("{program} of upstream does not compile"))?;
+    cc.arg(tests.join(format!("{program}.c")));
+    cc.arg("-o").arg(&path).arg("-L").arg(library);
+    files::output(cc.args(["-lmimalloc", "-lpthread"]))
+        .with_context(|| format!("{program} of upstream does not compile"))?;
     Ok(path)
 }
 
-/// Runs a program in `dir`; the reason if it fails.
+/// Runs a program in `dir`; returns the reason if the program fails.
 fn run_program(path: &Path, dir: &Path) -> Result<Option<String>> {
     let log = dir.join("output");
     let output = fs::File::create(&log)?;

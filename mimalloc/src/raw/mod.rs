@@ -14,6 +14,10 @@
 //! A function here is safe when nothing that a caller does makes the C call
 //! wrong; its comment says why. Otherwise the function is `unsafe`, and says what
 //! the caller promises.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "mimalloc/clippy.toml leaves these functions to this module"
+)]
 
 pub(crate) mod alloc;
 pub(crate) mod allocator;

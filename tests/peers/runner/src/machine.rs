@@ -1,4 +1,4 @@
-//! What a figure must be read with: the machine, the tools and the date.
+//! Describes the conditions of a figure: the machine, the tools and the date.
 
 use std::fs;
 use std::process::Command;

@@ -2,8 +2,8 @@
 
 use core::fmt::Write as _;
 
-use super::report::Report;
-use super::rows::Profile;
+use crate::report::Report;
+use crate::rows::Profile;
 
 const WIDTH: f64 = 860.0;
 const LABELS: f64 = 150.0;

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::progress;
-use super::rows::{Subject, find_program, target_dir};
-use super::stats;
 use crate::files;
+use crate::progress;
+use crate::rows::{Subject, find_program, target_dir};
+use crate::stats;
 
 /// How often the start-up of a process is timed in each round.
 const STARTS: usize = 10;
@@ -267,7 +267,7 @@ fn command<S: AsRef<std::ffi::OsStr>>(
     command
 }
 
-/// What a program prints about a workload.
+/// The line that a program prints about a workload.
 struct Line {
     checksum: String,
     clock: f64,

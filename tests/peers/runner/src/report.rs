@@ -1,12 +1,12 @@
-//! What the measurements say: tables on the terminal, and JSON.
+//! Presents the measurements: tables on the terminal, and JSON.
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::machine::Machine;
-use super::measure::{self, Cell, Plan, Results, Workload};
-use super::rows::{Profile, Subject};
-use super::stats;
+use crate::machine::Machine;
+use crate::measure::{self, Cell, Plan, Results, Workload};
+use crate::rows::{Profile, Subject};
+use crate::stats;
 
 /// The summaries: a heading, and which workloads count.
 const SUMMARIES: &[(&str, Counts)] = &[
@@ -92,7 +92,7 @@ impl Report<'_> {
             .collect()
     }
 
-    /// What is measured.
+    /// Returns the name of the measured quantity.
     pub(crate) fn quantity(&self) -> &'static str {
         if self.plan.instructions {
             "Instructions"

@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::{Arg, ValueExt as _};
 
-use super::measure::{self, Plan};
-use super::names;
-use super::report::Report;
-use super::rows::{Profile, Row, Subject, find_program};
 use crate::files;
+use crate::measure::{self, Plan};
+use crate::names;
+use crate::report::Report;
+use crate::rows::{Profile, Row, Subject, find_program};
 
 /// What cross-language LTO must at least bring over fat LTO, in instructions.
 const GOAL: f64 = 0.95;

@@ -57,7 +57,7 @@ impl Profile {
     /// Both, in the order of the tables.
     pub(crate) const ALL: [Profile; 2] = [Profile::Release, Profile::Fat];
 
-    /// What a reader of the tables should know about it.
+    /// The row's peculiarities, for readers of the tables.
     pub(crate) fn describe(self) -> &'static str {
         match self {
             Profile::Release => "cargo's own release profile",

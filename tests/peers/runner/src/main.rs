@@ -1,6 +1,7 @@
-//! `cargo xtask bench`: this crate and its peers as the global allocator of the
-//! same program; and `cargo xtask lto`, the recipe for cross-language LTO.
+//! Compares this crate and its peers as the global allocator of the same program
+//! (`cargo xtask bench`), and checks the recipe for cross-language LTO (`cargo xtask lto`).
 
+mod files;
 mod lto;
 mod machine;
 mod measure;
@@ -11,18 +12,45 @@ mod svg;
 
 use core::time::Duration;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use lexopt::{Arg, ValueExt as _};
 
-use crate::files;
-pub(crate) use lto::run as run_lto;
 use measure::{Plan, Results};
 use report::Report;
 use rows::{Profile, Row, Subject};
 
-/// What the command line asks for.
+const USAGE: &str = "\
+Usage: cargo xtask bench|lto [options]
+
+  bench  [--instr] [--rows <a,b>] [--profiles <release,fat>] [--workloads <a,b>] [--rounds <n>]
+         [--scale <per cent>] [--base <row>] [--env <NAME=VALUE>] [--svg <file>] [--json <file>]
+         compares with the other allocators in tests/peers: time and memory, or instructions
+  lto    [--row <row>] [--scale <per cent>] [--workloads <a,b>]
+         builds with cross-language LTO, and checks that LTO inlines and what LTO gains
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest = lexopt::Parser::from_args(args);
+    let result = match command.to_str() {
+        Some("bench") => run(rest),
+        Some("lto") => lto::run(rest),
+        _ => Err(anyhow::anyhow!("unknown command\n\n{USAGE}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The settings of the command line.
 #[derive(Debug)]
 struct Flags {
     instructions: bool,
@@ -89,7 +117,7 @@ fn names(list: &str) -> Vec<String> {
 }
 
 /// Runs `cargo xtask bench`.
-pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
+fn run(args: lexopt::Parser) -> Result<()> {
     let flags = Flags::parse(args)?;
     let (subjects, absent) = build_rows(&flags)?;
     let plan = Plan {

@@ -1,1 +1,0 @@
-../../../mimalloc-sys/build/bindgen.rs
