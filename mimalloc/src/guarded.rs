@@ -8,7 +8,7 @@ use mimalloc_sys as sys;
 use crate::error::AllocError;
 use crate::heap::Heap;
 #[cfg(mimalloc_v3)]
-use crate::raw::{container, source, theap};
+use crate::raw::{allocator, backend, theap};
 
 /// # Guarded blocks
 ///
