@@ -92,6 +92,8 @@ fn unpacked(carrier: &Carrier) -> Vec<PathBuf> {
     let registries = registries.into_iter().flatten().flatten().flatten();
     let mut dirs: Vec<_> = registries
         .map(|registry| registry.path().join(carrier.name()))
+        // Cargo writes this file last.
+        .filter(|dir| dir.join(".cargo-ok").is_file())
         .collect();
     dirs.sort();
     dirs

@@ -75,6 +75,7 @@ pub(crate) fn has_own_settings() -> bool {
     // The cc crate has cargo run the script again when one changes.
     names.iter().filter_map(env::var_os).any(|flags| {
         let flags = flags.to_string_lossy().replace("DMI_TLS_MODEL", "");
+        let flags = flags.replace("-D ", "-D").replace("-U ", "-U");
         flags.contains("DMI_") || flags.contains("UMI_")
     })
 }

@@ -66,7 +66,7 @@ fn has_profiler(engine: Engine) -> bool {
 fn secure_level() -> u8 {
     let levels = [
         (5, cfg!(feature = "secure-5")),
-        (4, cfg!(feature = "secure")),
+        (4, cfg!(feature = "secure-4")),
         (3, cfg!(feature = "secure-3")),
         (2, cfg!(feature = "secure-2")),
         (1, cfg!(feature = "secure-1")),

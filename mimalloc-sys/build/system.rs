@@ -17,7 +17,7 @@ macro_rules! features {
 /// Features that decide how C is compiled. A library that is compiled already
 /// can't follow them.
 const COMPILED_IN: &[(&str, bool)] = features! {
-    "secure-1" "secure-2" "secure-3" "secure" "secure-5" "debug" "debug-full" "padding" "guarded"
+    "secure-1" "secure-2" "secure-3" "secure-4" "secure-5" "debug" "debug-full" "padding" "guarded"
     "valgrind" "asan" "override" "no-thp" "local-dynamic-tls" "opt-arch" "no-profile"
 };
 

@@ -31,7 +31,7 @@ fn main() {
     if facts.is_vendored {
         // The example `corpus` reads the C source.
         if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
-            println!("cargo::rustc-env=MIMALLOC_SOURCE_DIR={}", source.display());
+            println!("cargo::rustc-env=CORPUS_SOURCE_DIR={}", source.display());
         }
     }
 }

@@ -20,9 +20,13 @@ use crate::raw::{self, backend, engine};
 /// The most heaps that can be live at once on engine v3, the main heap not
 /// counted. Each `Profiler` has a heap, too. Engine v2 has no limit of its own.
 ///
-/// mimalloc can have 64,512; a few are left for heaps that this crate doesn't
+/// mimalloc can have 64,512, and 3,072 on 32-bit targets; a few are left for heaps that this crate doesn't
 /// make, such as that of the profiler that `MIMALLOC_PROFILE` starts.
-pub const MAX_HEAPS: usize = 64_500;
+pub const MAX_HEAPS: usize = if cfg!(target_pointer_width = "64") {
+    64_500
+} else {
+    3_060
+};
 
 /// An owned mimalloc heap: an allocator whose blocks are all freed at once.
 ///

@@ -5,7 +5,7 @@
 //! The test has a process of its own, because mimalloc is done with the process
 //! afterwards.
 
-#![cfg(any(mimalloc_v2, mimalloc_patched))]
+#![cfg(mimalloc_patched)]
 
 use std::thread;
 

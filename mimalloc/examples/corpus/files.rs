@@ -38,7 +38,7 @@ pub(crate) fn default_roots() -> Vec<PathBuf> {
         .filter(|parent| parent.join("mimalloc-sys/vendor/upstream.toml").is_file());
     let mut roots = vec![workspace.unwrap_or(package).to_owned()];
     // The build script sets the variable where it compiled the source.
-    if let Some(source) = option_env!("MIMALLOC_SOURCE_DIR").map(Path::new) {
+    if let Some(source) = option_env!("CORPUS_SOURCE_DIR").map(Path::new) {
         if source.is_dir() && !roots.iter().any(|root| is_inside(source, root)) {
             roots.push(source.to_owned());
         }

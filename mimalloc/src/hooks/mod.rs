@@ -35,5 +35,7 @@ pub use deferred::set_deferred_free;
 pub use error::{
     ErrorCode, ErrorKind, ErrorPolicy, error_count, last_error, set_error_hook, set_error_policy,
 };
+#[cfg(feature = "std")]
+pub(crate) use output::is_stderr;
 pub use output::{Output, set_output, set_output_hook, take_output};
 pub(crate) use output::{hand_over, is_hooked};

@@ -136,6 +136,12 @@ pub(crate) fn is_hooked() -> bool {
     MODE.load(Ordering::Acquire) == HOOK
 }
 
+/// Returns whether mimalloc's messages go to standard error.
+#[cfg(feature = "std")]
+pub(crate) fn is_stderr() -> bool {
+    MODE.load(Ordering::Acquire) == STDERR
+}
+
 /// Hands text to the hook, if there is one, outside of all of mimalloc's locks.
 pub(crate) fn hand_over(text: &[u8]) {
     if is_hooked() {

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use mimalloc_sys as sys;
 
 use super::engine::NO_ARENA;
-use super::thread::prepare_for_arenas;
+use super::thread::thread_can_make_heaps;
 
 /// Both engines hand arenas out in steps of 32 MiB on 64-bit systems.
 #[allow(dead_code, reason = "a library of engine v3 tells its own limits")]
@@ -23,7 +23,9 @@ pub(crate) fn reserve(
     large_pages: bool,
     exclusive: bool,
 ) -> sys::mi_arena_id_t {
-    prepare_for_arenas();
+    if !thread_can_make_heaps() {
+        return NO_ARENA;
+    }
     let mut id = NO_ARENA;
     // SAFETY: `id` may be written; the rest may be anything.
     let code =
@@ -49,7 +51,9 @@ pub(crate) struct Region {
 /// The memory is as described, valid until the process ends, and nobody else
 /// uses it from now on.
 pub(crate) unsafe fn manage(region: &Region, exclusive: bool) -> sys::mi_arena_id_t {
-    prepare_for_arenas();
+    if !thread_can_make_heaps() {
+        return NO_ARENA;
+    }
     let mut id = NO_ARENA;
     // SAFETY: the caller hands the memory over for good, as described; `id` may be
     // written.
@@ -76,7 +80,9 @@ pub(crate) fn reserve_huge(
     timeout: usize,
     exclusive: bool,
 ) -> sys::mi_arena_id_t {
-    prepare_for_arenas();
+    if !thread_can_make_heaps() {
+        return NO_ARENA;
+    }
     let mut id = NO_ARENA;
     // SAFETY: `id` may be written; the rest may be anything.
     let code = unsafe {
@@ -88,7 +94,9 @@ pub(crate) fn reserve_huge(
 /// Reserves huge pages spread over NUMA nodes; returns whether there were any.
 /// 0 milliseconds are no limit.
 pub(crate) fn reserve_huge_interleaved(pages: usize, nodes: usize, timeout: usize) -> bool {
-    prepare_for_arenas();
+    if !thread_can_make_heaps() {
+        return false;
+    }
     // SAFETY: the arguments may be anything.
     unsafe { sys::mi_reserve_huge_os_pages_interleave(pages, nodes, timeout) == 0 }
 }

@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use mimalloc_sys as sys;
 
 use super::engine;
-use super::thread::thread_is_initialized;
+use super::thread::{thread_can_make_heaps, thread_is_initialized};
 
 /// What C calls for each area and block that it finds.
 pub(crate) type Visitor = unsafe extern "C" fn(
@@ -38,7 +38,7 @@ pub(crate) unsafe fn new_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap_t {
 
 fn made_by(make: impl FnOnce() -> *mut sys::mi_heap_t) -> *mut sys::mi_heap_t {
     // Part of a heap comes from the main heap.
-    if !thread_is_initialized() {
+    if !thread_can_make_heaps() {
         return core::ptr::null_mut();
     }
     let heap = make();

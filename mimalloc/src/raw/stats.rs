@@ -5,6 +5,7 @@ use core::ffi::{c_char, c_void};
 use mimalloc_sys as sys;
 
 use super::engine;
+use super::thread::thread_can_make_heaps;
 
 /// What C calls with each piece of a text.
 pub(crate) type Writer = unsafe extern "C" fn(text: *const c_char, argument: *mut c_void);
@@ -16,15 +17,23 @@ pub(crate) type Writer = unsafe extern "C" fn(text: *const c_char, argument: *mu
 /// `writer` may be called with C strings and `argument` until this returns, and
 /// runs no code of the program, because a lock is held.
 pub(crate) unsafe fn print(writer: Option<Writer>, argument: *mut c_void) {
+    if !thread_can_make_heaps() {
+        return;
+    }
     let _walking = engine::walking();
-    // SAFETY: as the caller promises; no heap is destroyed meanwhile.
+    // SAFETY: as the caller promises; no heap is destroyed meanwhile, because the
+    // lock is held. The thread has statistics to merge.
     unsafe { sys::mi_stats_print_out(writer, argument) };
 }
 
 /// Starts counting afresh.
 pub(crate) fn reset() {
+    if !thread_can_make_heaps() {
+        return;
+    }
     let _walking = engine::walking();
-    // SAFETY: any thread, any time; no heap is destroyed meanwhile.
+    // SAFETY: any thread, any time; no heap is destroyed meanwhile, because the
+    // lock is held. The thread has statistics to merge.
     unsafe { sys::mi_stats_reset() };
 }
 

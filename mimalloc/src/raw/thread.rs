@@ -42,14 +42,19 @@ pub(crate) fn initialize_thread() -> bool {
     }
 }
 
-/// Calls upstream's `mi_thread_init`.
+/// Returns whether the current thread may make heaps and arenas, and may merge
+/// its statistics.
 ///
-/// Engine v2 takes random numbers for addresses from the thread's heap, and
-/// crashes when the thread has not allocated yet: what engine v2 finds instead is
-/// constant.
-pub(crate) fn prepare_for_arenas() {
-    // SAFETY: `mi_thread_init` may be called at any time, any number of times.
-    unsafe { sys::mi_thread_init() };
+/// Engine v2 does all of these through the thread's first heap, without a look
+/// whether the thread has a heap. A thread that engine v2 has no memory for makes
+/// upstream (2.5.2) dereference null. Engine v3 looks.
+#[inline]
+pub(crate) fn thread_can_make_heaps() -> bool {
+    if cfg!(mimalloc_v2) {
+        initialize_thread()
+    } else {
+        thread_is_initialized()
+    }
 }
 
 /// Tells mimalloc that the current thread belongs to a thread pool.

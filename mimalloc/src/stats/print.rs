@@ -33,6 +33,16 @@ pub fn print() {
         }
         return;
     }
+    // A reader of standard error may be slow, and may wait for a heap to end: no
+    // lock is held while it reads.
+    #[cfg(feature = "std")]
+    if hooks::is_stderr() {
+        if let Some(text) = stats_text() {
+            // Upstream ignores errors of the output as well.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_slice());
+            return;
+        }
+    }
     // SAFETY: the default output runs no code of the program.
     unsafe { raw::stats::print(None, core::ptr::null_mut()) };
 }

@@ -406,8 +406,12 @@ mod deferred {
 /// Adds the current thread's statistics to those of the process.
 #[cfg(mimalloc_has_stats)]
 pub(crate) fn merge_stats() {
-    // SAFETY: touches nothing of other threads but atomics.
-    unsafe { sys::mi_stats_merge() };
+    // A thread that has no records in mimalloc has no statistics.
+    if crate::raw::thread::initialize_thread() {
+        // SAFETY: the thread has statistics, and upstream adds them to those of
+        // the process with atomic operations.
+        unsafe { sys::mi_stats_merge() };
+    }
 }
 
 /// The C id of no arena.
