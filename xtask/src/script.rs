@@ -146,7 +146,8 @@ impl World {
     fn unpack(self, dir: &str) -> Self {
         let (_, _, path) = carrier();
         copy_source(Engine::V3, &self.at(dir).join(path));
-        self
+        // Cargo marks a package of a registry that is unpacked as a whole.
+        self.write(&format!("{dir}/.cargo-ok"), "{\"v\":1}")
     }
 
     fn run(&self) -> Said {
@@ -324,6 +325,21 @@ fn a_carrier_is_found_where_cargo_puts_it() {
             .fails(&["src/alloc/free.c differs", "Remove the package's directory"]);
         assert_eq!(said.asked, [""; 0]);
     }
+    // One that cargo has not unpacked to its end is not taken.
+    let half = World::new()
+        .unpack(&registry)
+        .unpack(&carrier_dir("home/registry/src/a-half"))
+        .tamper(&format!(
+            "{}/{}/src/alloc/free.c",
+            carrier_dir("home/registry/src/a-half"),
+            carrier().2
+        ));
+    fs::remove_file(
+        half.at(&carrier_dir("home/registry/src/a-half"))
+            .join(".cargo-ok"),
+    )
+    .unwrap();
+    assert_eq!(half.succeeds(PINNED).asked, [""; 0]);
     // `cargo vendor` names the version only inside.
     let manifest = format!("{package}/Cargo.toml");
     let of = |version: &str| {
