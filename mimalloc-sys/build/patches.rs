@@ -62,13 +62,21 @@ const V3: Patches = Patches {
             reason: "a deferred-free hook runs under the lock of a heap's arena pages",
         },
         Patch {
+            file: "alloc/alloc-generic.c",
+            fragment: include_str!("patches/v3/alloc-generic.c"),
+            reason: "full pages leave their theap, so that a heap can't be reset in place",
+        },
+        Patch {
             file: "heap/subproc.c",
             fragment: include_str!("patches/v3/subproc.c"),
             reason: "a deferred-free hook runs under the lock of the metadata",
         },
         Patch {
             file: "heap/heap.c",
-            fragment: include_str!("patches/v3/heap.c"),
+            fragment: concat!(
+                include_str!("patches/v3/heap.c"),
+                include_str!("patches/v3/reset.c")
+            ),
             reason: "a thread without memory crashes, and a thread at its end gets no theap",
         },
         Patch {

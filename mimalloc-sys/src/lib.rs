@@ -98,6 +98,29 @@ unsafe extern "C" {
     /// thread is initialised. There may be no memory for that. Only where the
     /// pinned source of engine v3 is compiled (metadata `patched`).
     pub safe fn mimalloc_sys_thread_init() -> bool;
+
+    /// Not one of upstream's: lets the theaps of a heap keep their full pages, so
+    /// that [`mimalloc_sys_heap_reset`] can reset the heap. Only where the pinned
+    /// source of engine v3 is compiled (metadata `patched`).
+    ///
+    /// # Safety
+    ///
+    /// `heap` is live and not a main heap.
+    pub fn mimalloc_sys_heap_make_resettable(heap: *mut mi_heap_t);
+
+    /// Not one of upstream's: frees all blocks of a heap, keeps up to about `keep`
+    /// bytes of its pages, and returns true. Returns false and does nothing where
+    /// that is not possible or does not pay: in builds that guard, track or check
+    /// blocks, for a heap that was not made resettable, that another thread has
+    /// used, that has sampled blocks, or that is large. Only where the pinned
+    /// source of engine v3 is compiled (metadata `patched`).
+    ///
+    /// # Safety
+    ///
+    /// - `heap` is live and not a main heap.
+    /// - No block of the heap is used any more.
+    /// - No other thread uses the heap during the call.
+    pub fn mimalloc_sys_heap_reset(heap: *mut mi_heap_t, keep: usize) -> bool;
 }
 
 #[cfg(all(mimalloc_v2, mimalloc_patched))]

@@ -11,6 +11,7 @@ mod heap;
 mod link;
 mod option;
 mod process_info;
+mod reset;
 #[cfg(not(mimalloc_other_version))]
 mod stats;
 mod string;

@@ -60,10 +60,15 @@ fn one_heap_too_many_is_an_error() {
         assert_eq!(Heap::scope(|_| ()), Err(HeapError::TooManyHeaps));
         assert_eq!(SharedHeap::new().unwrap_err(), HeapError::TooManyHeaps);
 
-        // A reset makes the new heap first. When that fails, the old heap
-        // stays.
+        // A reset that takes a new heap makes the new heap first, and leaves the
+        // old one if there can be no new heap. A heap that two threads used takes a
+        // new heap.
         let last = heaps.last_mut().unwrap();
         let kept: *const u64 = last.alloc(7).unwrap();
+        std::thread::scope(|scope| {
+            let last = &*last;
+            scope.spawn(|| assert!(last.alloc(8).is_ok()));
+        });
         assert_eq!(last.reset(), Err(HeapError::TooManyHeaps));
         // SAFETY: the failed reset left the heap and the value in it alone.
         assert_eq!(unsafe { kept.read() }, 7);

@@ -11,6 +11,8 @@
 // destructors run after mimalloc's own (musl, Windows), a collection in a heap
 // could only abort. The patch initialises the thread again when it asks for a
 // theap, as mimalloc did up to 3.6.1.
+//
+// Each heap gets a tail, and a function that resets the heap in place.
 #include "mimalloc/heap/theap.h"
 #include "mimalloc/prim/prim-tls.h"
 static inline mi_theap_t* mimalloc_sys_default(void) {
@@ -24,8 +26,20 @@ static inline bool mimalloc_sys_is_done(void) {
 }
 #define _mi_thread_is_done() mimalloc_sys_is_done()
 #define mi_theap_get_default() mimalloc_sys_default()
-#define _mi_theap_create(of_heap, with_tld) \
-  ((with_tld) == _mi_theap_empty_get()->tld ? NULL : _mi_theap_create(of_heap, with_tld))
+static mi_theap_t* mimalloc_sys_theap_create(mi_heap_t* heap, mi_tld_t* tld) {
+  if (tld == _mi_theap_empty_get()->tld) return NULL;
+  mi_theap_t* const theap = _mi_theap_create(heap, tld);
+  if (theap != NULL && !mi_is_heap_main(heap)) {
+    mimalloc_sys_tail_t* const tail = mimalloc_sys_tail(heap);
+    mi_atomic_increment_relaxed(&tail->theap_count);
+    if (mi_atomic_load_relaxed(&tail->is_resettable) != 0) { theap->allow_page_abandon = false; }
+  }
+  return theap;
+}
+#define _mi_theap_create(of_heap, with_tld) mimalloc_sys_theap_create(of_heap, with_tld)
+#define mi_heap_zalloc(heap, size) mi_heap_zalloc(heap, (size) + sizeof(mimalloc_sys_tail_t))
+#define _mi_meta_zalloc(subproc, size, memid) \
+  _mi_meta_zalloc(subproc, (size) + sizeof(mimalloc_sys_tail_t), memid)
 #define _mi_error_message(code, ...) \
   _mi_error_message(mimalloc_sys_code(code, __VA_ARGS__), __VA_ARGS__)
 #include "heap/heap.c"
@@ -33,3 +47,6 @@ static inline bool mimalloc_sys_is_done(void) {
 #undef mi_theap_get_default
 #undef _mi_theap_create
 #undef _mi_error_message
+
+#undef mi_heap_zalloc
+#undef _mi_meta_zalloc

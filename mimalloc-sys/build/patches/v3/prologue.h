@@ -7,3 +7,12 @@
 #undef  MI_MAX_ALLOC_SIZE
 #define MI_MAX_ALLOC_SIZE (PTRDIFF_MAX - 8*MI_MiB)
 #endif
+
+// What stands behind each heap that `mi_heap_new` makes. The main heap has none.
+typedef struct mimalloc_sys_tail_s {
+  _Atomic(size_t) theap_count;    // theaps that were ever made for the heap
+  _Atomic(size_t) is_resettable;  // full pages stay with their theap
+} mimalloc_sys_tail_t;
+static inline mimalloc_sys_tail_t* mimalloc_sys_tail(mi_heap_t* heap) {
+  return (mimalloc_sys_tail_t*)((uint8_t*)heap + sizeof(mi_heap_t));
+}

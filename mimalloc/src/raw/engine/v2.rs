@@ -64,6 +64,16 @@ pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
     unsafe { dead::keep(heap) };
 }
 
+/// Returns false: a heap of engine v2 is not reset in place.
+///
+/// # Safety
+///
+/// No preconditions; `unsafe` as for engine v3.
+#[inline(always)]
+pub(crate) unsafe fn reset_in_place(_heap: *mut sys::mi_heap_t, _keep: usize) -> bool {
+    false
+}
+
 /// Undoes [`keep`].
 ///
 /// # Safety

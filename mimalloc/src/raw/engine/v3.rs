@@ -50,14 +50,42 @@ pub(crate) fn count_out() {
 #[inline(always)]
 pub(crate) fn prepare_heaps() {}
 
-/// Has mimalloc keep the structure of a heap when the heap's thread ends: heaps
-/// of this engine don't end with a thread.
+/// Lets the heap be reset in place. Heaps of this engine do not end with a
+/// thread.
 ///
 /// # Safety
 ///
-/// None: this does nothing. On engine v2 the heap must be live.
+/// `heap` is live and not a main heap.
 #[inline(always)]
-pub(crate) unsafe fn keep(_heap: *mut sys::mi_heap_t) {}
+pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
+    #[cfg(mimalloc_patched)]
+    // SAFETY: the heap is live and not a main heap, as the caller promises.
+    unsafe {
+        sys::mimalloc_sys_heap_make_resettable(heap);
+    }
+    #[cfg(not(mimalloc_patched))]
+    let _ = heap;
+}
+
+/// Frees all blocks of a heap and keeps up to about `keep` bytes of its pages.
+/// Returns false and does nothing where that is not possible.
+///
+/// # Safety
+///
+/// `heap` is live and not a main heap, no block of it is used again, and no other
+/// thread uses the heap during the call.
+pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> bool {
+    #[cfg(mimalloc_patched)]
+    // SAFETY: as the caller promises.
+    unsafe {
+        sys::mimalloc_sys_heap_reset(heap, keep)
+    }
+    #[cfg(not(mimalloc_patched))]
+    {
+        let _ = (heap, keep);
+        false
+    }
+}
 
 /// Undoes [`keep`].
 ///
