@@ -14,7 +14,7 @@
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The build generates this code: the names are C's, and there are no docs,
+// bindgen generates this code: the names are C's, and there are no docs,
 // because upstream comments with `//`.
 #[allow(
     missing_docs,

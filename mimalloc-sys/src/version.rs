@@ -1,5 +1,5 @@
-//! Decodes upstream's version numbers, and states the oldest versions that these
-//! crates take. The build script and xtask also include this file.
+//! Decodes upstream's version numbers, and states the oldest versions that
+//! these crates take. The build script and xtask also include this file.
 #![allow(unreachable_pub, reason = "public in the crate alone")]
 
 /// Holds major, minor and patch number of a version.

@@ -88,7 +88,7 @@ pub const MAX_HEAPS: usize = 64_500;
 #[doc(alias = "mi_heap_t")]
 pub struct Heap {
     raw: NonNull<sys::mi_heap_t>,
-    /// Where [`reset`](Self::reset) makes the next heap.
+    /// The arena in which [`reset`](Self::reset) makes the next heap.
     arena: MaybeArena,
     id: HeapId,
 }

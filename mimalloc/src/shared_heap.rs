@@ -18,7 +18,7 @@ struct Shared {
     handles: AtomicUsize,
 }
 
-/// The most handles that can be counted safely. A program reaches this number
+/// States how many handles can be counted safely. A program reaches this number
 /// only by leaking handles on purpose.
 const MAX_HANDLES: usize = isize::MAX as usize;
 
@@ -197,6 +197,8 @@ impl Drop for SharedHeap {
     }
 }
 
+/// Frees the shared block and drops its heap.
+///
 /// # Safety
 ///
 /// - No handle to `shared` is left.

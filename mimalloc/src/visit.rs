@@ -232,7 +232,7 @@ impl Heap {
         &self,
         blocks: bool,
     ) -> Result<(Buffer<AreaRecord>, Buffer<usize>), HeapError> {
-        /// The most walks after the first. Only a caller that breaks its
+        /// Limits the walks after the first. Only a caller that breaks its
         /// promise makes a heap grow between two walks. A heap may shrink,
         /// because threads that end free pages without blocks.
         const WALKS: usize = 4;
