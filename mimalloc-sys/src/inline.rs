@@ -1,14 +1,15 @@
-//! Rust twins of the `static inline` functions of the headers, which have no
-//! symbol to link: all 11 of mimalloc 3.6.2. mimalloc 2.x has none.
+//! Defines in Rust the `static inline` functions of the headers, which have no
+//! symbol to link. mimalloc 3.6.2 has 11 of these functions, and mimalloc 2.x
+//! has none.
 //!
-//! They pay off when the size is a constant where they are called.
+//! The functions save time when the size is a constant at the call.
 
 use core::ffi::c_void;
 
 use crate::MI_SMALL_SIZE_MAX;
 use crate::bindings::*;
 
-/// The number of machine words that hold `size` bytes.
+/// Returns the number of machine words that hold `size` bytes.
 ///
 /// `size` must be at least a word below the end of the address space, or the
 /// sum wraps around as it does in C.
@@ -22,15 +23,16 @@ pub const fn mi_wsize_from_size(size: usize) -> usize {
 ///
 /// # Safety
 ///
-/// None beyond those of any foreign call; `unsafe` as all of this crate.
+/// No preconditions; `unsafe` only like all functions of this crate.
 #[inline]
 #[must_use]
 pub unsafe fn mi_malloc_csize(size: usize) -> *mut c_void {
     if size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: the size is small, which is all the function asks for.
+        // SAFETY: the size is small, as upstream.md: small allocation requires.
         unsafe { mi_wmalloc_small(mi_wsize_from_size(size)) }
     } else {
-        // SAFETY: allocating has no precondition.
+        // SAFETY: `mi_malloc` and `mi_zalloc` take any size (upstream.md:
+        // absurd sizes).
         unsafe { mi_malloc(size) }
     }
 }
@@ -39,15 +41,16 @@ pub unsafe fn mi_malloc_csize(size: usize) -> *mut c_void {
 ///
 /// # Safety
 ///
-/// None beyond those of any foreign call; `unsafe` as all of this crate.
+/// No preconditions; `unsafe` only like all functions of this crate.
 #[inline]
 #[must_use]
 pub unsafe fn mi_zalloc_csize(size: usize) -> *mut c_void {
     if size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: the size is small, which is all the function asks for.
+        // SAFETY: the size is small, as upstream.md: small allocation requires.
         unsafe { mi_wzalloc_small(mi_wsize_from_size(size)) }
     } else {
-        // SAFETY: allocating has no precondition.
+        // SAFETY: `mi_malloc` and `mi_zalloc` take any size (upstream.md:
+        // absurd sizes).
         unsafe { mi_zalloc(size) }
     }
 }
@@ -56,15 +59,16 @@ pub unsafe fn mi_zalloc_csize(size: usize) -> *mut c_void {
 ///
 /// # Safety
 ///
-/// `theap` is a live theap of this thread, not null.
+/// - `theap` is a live theap of this thread, not null.
 #[inline]
 #[must_use]
 pub unsafe fn mi_theap_malloc_csize(theap: *mut mi_theap_t, size: usize) -> *mut c_void {
     if size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: the size is small, and the caller vouches for the theap.
+        // SAFETY: the size is small (upstream.md: small allocation), and the
+        // caller promises a live theap of this thread.
         unsafe { mi_theap_wmalloc_small(theap, mi_wsize_from_size(size)) }
     } else {
-        // SAFETY: the caller vouches for the theap.
+        // SAFETY: the caller promises a live theap of this thread.
         unsafe { mi_theap_malloc(theap, size) }
     }
 }
@@ -73,15 +77,16 @@ pub unsafe fn mi_theap_malloc_csize(theap: *mut mi_theap_t, size: usize) -> *mut
 ///
 /// # Safety
 ///
-/// `theap` is a live theap of this thread, not null.
+/// - `theap` is a live theap of this thread, not null.
 #[inline]
 #[must_use]
 pub unsafe fn mi_theap_zalloc_csize(theap: *mut mi_theap_t, size: usize) -> *mut c_void {
     if size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: the size is small, and the caller vouches for the theap.
+        // SAFETY: the size is small (upstream.md: small allocation), and the
+        // caller promises a live theap of this thread.
         unsafe { mi_theap_wzalloc_small(theap, mi_wsize_from_size(size)) }
     } else {
-        // SAFETY: the caller vouches for the theap.
+        // SAFETY: the caller promises a live theap of this thread.
         unsafe { mi_theap_zalloc(theap, size) }
     }
 }
@@ -90,15 +95,18 @@ pub unsafe fn mi_theap_zalloc_csize(theap: *mut mi_theap_t, size: usize) -> *mut
 ///
 /// # Safety
 ///
-/// `p` is null or a live block of mimalloc that was allocated with exactly
-/// this size (and no alignment above it), and not resized since.
+/// - `p` is null or a live block of mimalloc.
+/// - The block was allocated with exactly this size (and no alignment above
+///   the size), and was not resized since.
 #[inline]
 pub unsafe fn mi_free_csize(p: *mut c_void, size: usize) {
     if size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: a block allocated with a small size lies in a small page.
+        // SAFETY: the caller promises a block of this size, and a small size
+        // lies in a small page (upstream.md: small frees).
         unsafe { mi_free_small(p) }
     } else {
-        // SAFETY: `p` is null or a live block.
+        // SAFETY: the caller promises that `p` is null or a live block of
+        // mimalloc.
         unsafe { mi_free(p) }
     }
 }
@@ -107,15 +115,17 @@ pub unsafe fn mi_free_csize(p: *mut c_void, size: usize) {
 ///
 /// # Safety
 ///
-/// `p` is a live block, not null, of mimalloc that was allocated with exactly
-/// this size (and no alignment above it), and not resized since.
+/// - `p` is a live block of mimalloc, not null.
+/// - The block was allocated with exactly this size (and no alignment above
+///   the size), and was not resized since.
 #[inline]
 pub unsafe fn mi_free_csize_nonnull(p: *mut c_void, size: usize) {
     if size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: a block allocated with a small size lies in a small page.
+        // SAFETY: the caller promises a block of this size, and a small size
+        // lies in a small page (upstream.md: small frees).
         unsafe { mi_free_small_nonnull(p) }
     } else {
-        // SAFETY: `p` is a live block.
+        // SAFETY: the caller promises that `p` is a live block of mimalloc.
         unsafe { mi_free(p) }
     }
 }
@@ -124,15 +134,18 @@ pub unsafe fn mi_free_csize_nonnull(p: *mut c_void, size: usize) {
 ///
 /// # Safety
 ///
-/// `p` is null or a live block of mimalloc that was allocated with exactly
-/// this size and alignment, and not resized since.
+/// - `p` is null or a live block of mimalloc.
+/// - The block was allocated with exactly this size and alignment, and was not
+///   resized since.
 #[inline]
 pub unsafe fn mi_free_csize_aligned(p: *mut c_void, size: usize, aligned: usize) {
     if aligned <= size && size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: a block allocated with a small size lies in a small page.
+        // SAFETY: the caller promises a block of this size, and a small size
+        // lies in a small page (upstream.md: small frees).
         unsafe { mi_free_small(p) }
     } else {
-        // SAFETY: `p` is null or a live block.
+        // SAFETY: the caller promises that `p` is null or a live block of
+        // mimalloc.
         unsafe { mi_free(p) }
     }
 }
@@ -141,15 +154,17 @@ pub unsafe fn mi_free_csize_aligned(p: *mut c_void, size: usize, aligned: usize)
 ///
 /// # Safety
 ///
-/// `p` is a live block, not null, of mimalloc that was allocated with exactly
-/// this size and alignment, and not resized since.
+/// - `p` is a live block of mimalloc, not null.
+/// - The block was allocated with exactly this size and alignment, and was not
+///   resized since.
 #[inline]
 pub unsafe fn mi_free_csize_aligned_nonnull(p: *mut c_void, size: usize, aligned: usize) {
     if aligned <= size && size <= MI_SMALL_SIZE_MAX {
-        // SAFETY: a block allocated with a small size lies in a small page.
+        // SAFETY: the caller promises a block of this size, and a small size
+        // lies in a small page (upstream.md: small frees).
         unsafe { mi_free_small_nonnull(p) }
     } else {
-        // SAFETY: `p` is a live block.
+        // SAFETY: the caller promises that `p` is a live block of mimalloc.
         unsafe { mi_free(p) }
     }
 }
@@ -158,16 +173,21 @@ pub unsafe fn mi_free_csize_aligned_nonnull(p: *mut c_void, size: usize, aligned
 ///
 /// # Safety
 ///
-/// `stats` is valid for writes and aligned; it need not be initialised.
+/// - `stats` is valid for writes and aligned; the memory need not be
+///   initialised.
 #[inline]
 pub unsafe fn mi_stats_header_init(stats: *mut mi_stats_t) {
-    // SAFETY: the caller vouches for `stats`, of which this is a field.
+    // SAFETY: the caller promises that `stats` is valid for writes, and the
+    // field lies within `stats`.
     let size = unsafe { &raw mut (*stats).size };
-    // SAFETY: as above; a plain write reads nothing.
+    // SAFETY: the field is valid for writes as above, and a plain write reads
+    // nothing.
     unsafe { size.write(size_of::<mi_stats_t>()) };
-    // SAFETY: the caller vouches for `stats`, of which this is a field.
+    // SAFETY: the caller promises that `stats` is valid for writes, and the
+    // field lies within `stats`.
     let version = unsafe { &raw mut (*stats).version };
-    // SAFETY: as above; a plain write reads nothing.
+    // SAFETY: the field is valid for writes as above, and a plain write reads
+    // nothing.
     unsafe { version.write(MI_STAT_VERSION as usize) };
 }
 
@@ -175,11 +195,13 @@ pub unsafe fn mi_stats_header_init(stats: *mut mi_stats_t) {
 ///
 /// # Safety
 ///
-/// `stats` is valid for writes and aligned; it need not be initialised.
+/// - `stats` is valid for writes and aligned; the memory need not be
+///   initialised.
 #[inline]
 pub unsafe fn mi_stats_init(stats: *mut mi_stats_t) {
-    // SAFETY: the caller vouches for `stats`; zero is a value of each field.
+    // SAFETY: the caller promises that `stats` is valid for writes, and zero is
+    // a value of each field.
     unsafe { stats.write_bytes(0, 1) };
-    // SAFETY: the caller vouches for `stats`.
+    // SAFETY: the caller promises that `stats` is valid for writes.
     unsafe { mi_stats_header_init(stats) };
 }

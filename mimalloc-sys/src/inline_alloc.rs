@@ -1,5 +1,7 @@
-//! What engine v3 does for a small block, without a call. Only for the pinned
-//! source in builds that neither pad, encode nor check blocks; see `offsets.rs`.
+//! Allocates small blocks like engine v3, without a call.
+//!
+//! The module exists only for the pinned source, in builds that neither pad,
+//! encode nor check blocks; see `offsets.rs`.
 
 use core::ffi::c_void;
 
@@ -10,47 +12,60 @@ mod offsets;
 
 use offsets::{PAGE_FREE, PAGE_USED, THEAP_PAGES};
 
-/// One more block in use, and one more that ever was: a 16-bit number each.
+/// Adds one to the count of blocks in use and to the count of blocks ever used.
+/// Each count has 16 bits.
 const USED_ONE: usize = 0x1_0001;
 
-/// Not one of upstream's: as [`mi_theap_wmalloc_small`], and calls it where the
-/// theap's page has no free block at hand. Only where the metadata `inline_alloc`
-/// is 1.
+/// Allocates `wsize` words in a theap like [`mi_theap_wmalloc_small`].
+///
+/// The function is not one of upstream's. It calls `mi_theap_wmalloc_small` if
+/// the page of the theap has no free block. The function exists only where the
+/// metadata `inline_alloc` is 1.
 ///
 /// # Safety
 ///
-/// `theap` is a live theap of this thread or what
-/// [`mi_heap_theap`](crate::mi_heap_theap) returned on it, not null, and `wsize`
-/// is at most [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
+/// - `theap` is not null, and is a live theap of this thread or what
+///   [`mi_heap_theap`](crate::mi_heap_theap) returned on this thread.
+/// - `wsize` is at most [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
 #[inline(always)]
 #[must_use]
 pub unsafe fn mimalloc_sys_theap_wmalloc_small(
     theap: *mut mi_theap_t,
     wsize: usize,
 ) -> *mut c_void {
-    // SAFETY: the theap's entries are that many bytes in.
+    // SAFETY: the caller promises a live theap, whose table of pages begins at
+    // this offset; the C compiler checks the offset (upstream.md: inlined
+    // allocation).
     let pages = unsafe { theap.byte_add(THEAP_PAGES) }.cast::<*mut c_void>();
-    // SAFETY: there is an entry for each small size.
+    // SAFETY: the table has an entry for each small size, and the caller
+    // promises that `wsize` is small.
     let entry = unsafe { pages.add(wsize) };
-    // SAFETY: never null.
+    // SAFETY: the entry lies in the theap, and only this thread writes to the
+    // table.
     let page = unsafe { *entry };
-    // SAFETY: a field of the page.
+    // SAFETY: an entry of the table is never null: an empty entry points to a
+    // page without free blocks (upstream.md: inlined allocation). The C
+    // compiler checks the offset of the field.
     let free = unsafe { page.byte_add(PAGE_FREE) }.cast::<*mut c_void>();
-    // SAFETY: only the thread that owns a page uses its free blocks.
+    // SAFETY: the field is live as above, and only the thread that owns the
+    // page uses the list of free blocks.
     let block = unsafe { *free };
     if block.is_null() {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises a live theap of this thread and a small
+        // size.
         return unsafe { mi_theap_wmalloc_small(theap, wsize) };
     }
-    // SAFETY: a free block holds the next one or null.
+    // SAFETY: the first word of a free block is the next free block or null.
     let next = unsafe { *block.cast::<*mut c_void>() };
-    // SAFETY: another field of the page.
+    // SAFETY: the counts lie in the same page, at an offset that the C compiler
+    // checks.
     let used = unsafe { page.byte_add(PAGE_USED) }.cast::<usize>();
-    // SAFETY: as for the free blocks. This is not the constant page that stands
-    // for none, as it has a block.
+    // SAFETY: only the thread that owns the page uses the counts. The page has
+    // a free block, so the page is not the constant page of empty entries.
     let used = unsafe { &mut *used };
     *used = used.wrapping_add(USED_ONE);
-    // SAFETY: as above.
+    // SAFETY: the list of free blocks belongs to this thread, as above, and the
+    // page is not constant.
     unsafe { *free = next };
     block
 }

@@ -1,21 +1,21 @@
-//! Complete raw FFI to [mimalloc]: each public function, type, option and
-//! constant of `mimalloc.h`, `mimalloc-stats.h` and `mimalloc-profile.h`, under
-//! its C name.
+//! Declares all of [mimalloc]'s C interface: each public function, type, option
+//! and constant of `mimalloc.h`, `mimalloc-stats.h` and `mimalloc-profile.h`,
+//! under its C name.
 //!
-//! Engine v3 (mimalloc 3.x) is compiled from the vendored C source by default;
-//! the feature `v2` takes engine v2 (mimalloc 2.x), the feature `system` an
-//! installed library. The README lists the features and the variables that
-//! the build script reads.
+//! Engine v3 (mimalloc 3.x) is compiled from the vendored C source by default.
+//! The feature `v2` selects engine v2 (mimalloc 2.x), and the feature `system`
+//! selects an installed library. The README lists the features and the
+//! variables that the build script reads.
 //!
-//! Nothing here is checked. The `mimalloc` crate is the safe layer.
+//! This crate checks nothing. The `mimalloc` crate is the safe layer.
 //!
 //! [mimalloc]: https://github.com/microsoft/mimalloc
 #![no_std]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_core)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// Generated code: names are C's, and so are the docs (there are none: upstream
-// comments with `//`).
+// bindgen generates this code: the names are C's, and there are no docs,
+// because upstream comments with `//`.
 #[allow(
     missing_docs,
     non_camel_case_types,
@@ -24,7 +24,8 @@
     clippy::missing_safety_doc
 )]
 mod bindings {
-    // Of another version than the committed ones.
+    // These bindings are of another version of mimalloc than the committed
+    // bindings.
     #[cfg(any(mimalloc_other_version, feature = "bindgen"))]
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
     #[cfg(all(mimalloc_v3, not(any(mimalloc_other_version, feature = "bindgen"))))]
@@ -48,55 +49,66 @@ pub use inline_alloc::mimalloc_sys_theap_wmalloc_small;
 pub use macros::*;
 pub use wchar::*;
 
-/// The C type of an enumeration: `int` for MSVC's compiler, `unsigned int` for
-/// the others, as no value is negative.
+/// Names the C type of an enumeration: `int` for MSVC's compiler, and `unsigned
+/// int` for other compilers, because no value is negative.
 #[cfg(target_env = "msvc")]
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
 pub type c_enum = core::ffi::c_int;
 
-/// The C type of an enumeration: `int` for MSVC's compiler, `unsigned int` for
-/// the others, as no value is negative.
+/// Names the C type of an enumeration: `int` for MSVC's compiler, and `unsigned
+/// int` for other compilers, because no value is negative.
 #[cfg(not(target_env = "msvc"))]
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
 pub type c_enum = core::ffi::c_uint;
 
-/// The largest size of the `_small` functions, in bytes. An expression in C,
-/// which is why bindgen leaves it out.
+/// States the largest size of the `_small` functions, in bytes.
+///
+/// C has an expression here, so bindgen leaves the constant out.
 pub const MI_SMALL_SIZE_MAX: usize = MI_SMALL_WSIZE_MAX as usize * size_of::<usize>();
 
-/// Whether the C source was compiled with this crate, rather than found
+/// States whether the C source was compiled with this crate, or found
 /// installed.
 pub const VENDORED: bool = matches!(env!("MIMALLOC_SYS_VENDORED").as_bytes(), b"1");
 
-/// What [`mimalloc_sys_on_thread_done`] keeps. Not one of upstream's types.
+/// Describes a listener for [`mimalloc_sys_on_thread_done`].
+///
+/// The type is not one of upstream's.
 #[cfg(all(mimalloc_v3, mimalloc_patched))]
 #[repr(C)]
 #[allow(non_camel_case_types, reason = "named like the types of C")]
 #[derive(Debug)]
 pub struct mimalloc_sys_thread_done_t {
-    /// What to call.
+    /// The function to call.
     pub fun: unsafe extern "C" fn(),
-    /// Set by the function.
+    /// The next listener, which `mimalloc_sys_on_thread_done` sets.
     pub next: *mut mimalloc_sys_thread_done_t,
 }
 
 #[cfg(all(mimalloc_v3, mimalloc_patched))]
 unsafe extern "C" {
-    /// Not one of upstream's: has `listener->fun` called on each thread before
-    /// `mi_thread_done` frees its theaps, and once more when the process ends.
-    /// Not with the option `destroy_on_exit`, when all heaps go. Only where the
-    /// pinned source of engine v3 is compiled (metadata `patched`).
+    /// Registers a listener, whose `fun` is called on each thread before
+    /// `mi_thread_done` frees the theaps of the thread, and once more when the
+    /// process ends.
+    ///
+    /// With the option `destroy_on_exit`, all heaps are destroyed and `fun` is
+    /// not called at the end. The function is not one of upstream's, and exists
+    /// only where the pinned source of engine v3 is compiled (metadata
+    /// `patched`).
     ///
     /// # Safety
     ///
-    /// `listener` is given once and is never moved or written to from now on.
-    /// Its `fun` may be called on any thread; it does not call mimalloc and does
-    /// not unwind.
+    /// - `listener` is registered once, and is never moved or written to from
+    ///   now on.
+    /// - `fun` may be called on any thread.
+    /// - `fun` does not call mimalloc and does not unwind.
     pub fn mimalloc_sys_on_thread_done(listener: *mut mimalloc_sys_thread_done_t);
 
-    /// Not one of upstream's: as `mi_thread_init`, and returns whether the current
-    /// thread is initialised. There may be no memory for that. Only where the
-    /// pinned source of engine v3 is compiled (metadata `patched`).
+    /// Initialises the current thread like `mi_thread_init`, and returns
+    /// whether the thread is initialised.
+    ///
+    /// The result is false if there is no memory. The function is not one of
+    /// upstream's, and exists only where the pinned source of engine v3 is
+    /// compiled (metadata `patched`).
     pub safe fn mimalloc_sys_thread_init() -> bool;
 
     /// Not one of upstream's: lets the theaps of a heap keep their full pages, so
@@ -125,40 +137,50 @@ unsafe extern "C" {
 
 #[cfg(all(mimalloc_v2, mimalloc_patched))]
 unsafe extern "C" {
-    /// Not one of upstream's: marks a heap, so that its structure stays when
-    /// the heap's thread ends. What is left then is a dead heap: every
-    /// allocation in it is null, it holds nothing, and `mi_free` of it frees the
-    /// structure; it must not be deleted or destroyed. Only where the pinned
-    /// source of engine v2 is compiled (metadata `patched`).
+    /// Marks a heap, so that its structure stays when the thread of the heap
+    /// ends.
+    ///
+    /// The heap is then a dead heap: each allocation in the heap is null, the
+    /// heap holds no block, and `mi_free` of the heap frees the structure. A
+    /// dead heap must not be deleted or destroyed. The function is not one of
+    /// upstream's, and exists only where the pinned source of engine v2 is
+    /// compiled (metadata `patched`).
     ///
     /// # Safety
     ///
-    /// `heap` was made by `mi_heap_new` or one of its kin, and was not deleted,
-    /// destroyed or freed.
+    /// - `heap` was made by `mi_heap_new` or a similar function, and was not
+    ///   deleted, destroyed or freed.
     pub fn mimalloc_sys_heap_keep(heap: *mut mi_heap_t);
 
-    /// Not one of upstream's: takes the mark of [`mimalloc_sys_heap_keep`] away,
-    /// as must be done before the heap is deleted or destroyed, or the structure
-    /// stays then too.
+    /// Removes the mark of [`mimalloc_sys_heap_keep`].
+    ///
+    /// Call this function before the heap is deleted or destroyed, or the
+    /// structure stays then as well. The function is not one of upstream's.
     ///
     /// # Safety
     ///
-    /// As for [`mimalloc_sys_heap_keep`].
+    /// - `heap` was made by `mi_heap_new` or a similar function, and was not
+    ///   deleted, destroyed or freed.
     pub fn mimalloc_sys_heap_give_up(heap: *mut mi_heap_t);
 
-    /// Not one of upstream's: whether the thread of a kept heap goes on.
+    /// Returns whether the thread of a marked heap is still running.
+    ///
+    /// The function is not one of upstream's.
     ///
     /// # Safety
     ///
-    /// As for [`mimalloc_sys_heap_keep`].
+    /// - `heap` was made by `mi_heap_new` or a similar function, and was not
+    ///   deleted, destroyed or freed.
     pub fn mimalloc_sys_heap_is_alive(heap: *const mi_heap_t) -> bool;
 }
 
-/// The engine that is linked: `"v3"` or `"v2"`.
+/// States the linked engine: `"v3"` or `"v2"`.
 pub const ENGINE: &str = env!("MIMALLOC_SYS_ENGINE");
 
-/// `MI_MALLOC_VERSION` of the headers that were found when this was built. A
-/// library loaded at run time may be another one: see [`mi_version`].
+/// States the `MI_MALLOC_VERSION` of the headers at build time.
+///
+/// A library that is loaded at run time may have another version: see
+/// [`mi_version`].
 pub const HEADER_VERSION: u32 = number(env!("MIMALLOC_SYS_VERSION"));
 
 /// Parses a decimal number; the build script passes nothing else.

@@ -1,6 +1,8 @@
-//! The function-like macros of the headers as generic functions: the type is
-//! the type parameter. Like the macros they look at the size of `T` only, so
-//! `T` must not ask for more alignment than `malloc` gives.
+//! Defines the function-like macros of the headers as generic functions, whose
+//! type parameter is the type.
+//!
+//! Like the macros, the functions use only the size of `T`, so `T` must not
+//! need a larger alignment than `malloc` gives.
 
 use core::ffi::c_void;
 
@@ -8,202 +10,217 @@ use crate::bindings::*;
 #[cfg(mimalloc_inline)]
 use crate::inline::{mi_free_csize, mi_malloc_csize, mi_zalloc_csize};
 
-/// `mi_malloc_tp`: a block for one `T`, not initialised.
+/// Allocates a block for one `T`, not initialised (`mi_malloc_tp`).
 ///
 /// # Safety
 ///
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[cfg(mimalloc_inline)]
 #[must_use]
 pub unsafe fn mi_malloc_tp<T>() -> *mut T {
-    // SAFETY: allocating has no precondition.
+    // SAFETY: the C function takes any size (upstream.md: absurd sizes).
     unsafe { mi_malloc_csize(size_of::<T>()) }.cast()
 }
 
-/// `mi_malloc_tp`: a block for one `T`, not initialised.
+/// Allocates a block for one `T`, not initialised (`mi_malloc_tp`).
 ///
 /// # Safety
 ///
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[cfg(not(mimalloc_inline))]
 #[must_use]
 pub unsafe fn mi_malloc_tp<T>() -> *mut T {
-    // SAFETY: allocating has no precondition.
+    // SAFETY: the C function takes any size (upstream.md: absurd sizes).
     unsafe { mi_malloc(size_of::<T>()) }.cast()
 }
 
-/// `mi_zalloc_tp`: a block for one `T`, zeroed.
+/// Allocates a zeroed block for one `T` (`mi_zalloc_tp`).
 ///
 /// # Safety
 ///
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[cfg(mimalloc_inline)]
 #[must_use]
 pub unsafe fn mi_zalloc_tp<T>() -> *mut T {
-    // SAFETY: allocating has no precondition.
+    // SAFETY: the C function takes any size (upstream.md: absurd sizes).
     unsafe { mi_zalloc_csize(size_of::<T>()) }.cast()
 }
 
-/// `mi_zalloc_tp`: a block for one `T`, zeroed.
+/// Allocates a zeroed block for one `T` (`mi_zalloc_tp`).
 ///
 /// # Safety
 ///
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[cfg(not(mimalloc_inline))]
 #[must_use]
 pub unsafe fn mi_zalloc_tp<T>() -> *mut T {
-    // SAFETY: allocating has no precondition.
+    // SAFETY: the C function takes any size (upstream.md: absurd sizes).
     unsafe { mi_zalloc(size_of::<T>()) }.cast()
 }
 
-/// `mi_calloc_tp`: a block for `n` of `T`, zeroed; null when that overflows.
+/// Allocates a zeroed block for `n` of `T`; null when the size overflows
+/// (`mi_calloc_tp`).
 ///
 /// # Safety
 ///
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_calloc_tp<T>(n: usize) -> *mut T {
-    // SAFETY: allocating has no precondition.
+    // SAFETY: the C function takes any size (upstream.md: absurd sizes).
     unsafe { mi_calloc(n, size_of::<T>()) }.cast()
 }
 
-/// `mi_mallocn_tp`: a block for `n` of `T`; null when that overflows.
+/// Allocates a block for `n` of `T`; null when the size overflows
+/// (`mi_mallocn_tp`).
 ///
 /// # Safety
 ///
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_mallocn_tp<T>(n: usize) -> *mut T {
-    // SAFETY: allocating has no precondition.
+    // SAFETY: the C function takes any size (upstream.md: absurd sizes).
     unsafe { mi_mallocn(n, size_of::<T>()) }.cast()
 }
 
-/// `mi_reallocn_tp`: resizes to `n` of `T`.
+/// Resizes a block to `n` of `T` (`mi_reallocn_tp`).
 ///
 /// # Safety
 ///
-/// `p` is null or a live block of mimalloc, which is gone afterwards unless null is
-/// returned. `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `p` is null or a live block of mimalloc. The block is gone afterwards
+///   unless null is returned.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_reallocn_tp<T>(p: *mut c_void, n: usize) -> *mut T {
-    // SAFETY: the caller keeps the contract above, which is that of the C function.
+    // SAFETY: the caller keeps the contract above, which is also the contract
+    // of the C function.
     unsafe { mi_reallocn(p, n, size_of::<T>()) }.cast()
 }
 
-/// `mi_recalloc_tp`: resizes to `n` of `T`, new bytes zeroed if the old block was.
+/// Resizes a block to `n` of `T`, and zeroes new bytes if the old block was
+/// zeroed (`mi_recalloc_tp`).
 ///
 /// # Safety
 ///
-/// `p` is null or a live block of mimalloc, which is gone afterwards unless null is
-/// returned. `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `p` is null or a live block of mimalloc. The block is gone afterwards
+///   unless null is returned.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_recalloc_tp<T>(p: *mut c_void, n: usize) -> *mut T {
-    // SAFETY: the caller keeps the contract above, which is that of the C function.
+    // SAFETY: the caller keeps the contract above, which is also the contract
+    // of the C function.
     unsafe { mi_recalloc(p, n, size_of::<T>()) }.cast()
 }
 
-/// `mi_free_tp`: frees a block that was allocated for one `T`.
+/// Frees a block that was allocated for one `T` (`mi_free_tp`).
 ///
 /// # Safety
 ///
-/// `p` is null or a live block that was allocated with exactly this size and never
-/// resized by another function.
+/// - `p` is null or a live block that was allocated with exactly this size, and
+///   no other function resized the block.
 #[inline]
 #[cfg(mimalloc_inline)]
 pub unsafe fn mi_free_tp<T>(p: *mut c_void) {
-    // SAFETY: the caller keeps the contract above, which is that of the C function.
+    // SAFETY: the caller keeps the contract above, which is also the contract
+    // of the C function.
     unsafe { mi_free_csize(p, size_of::<T>()) }
 }
 
-/// `mi_heap_malloc_tp`: a block for one `T` in a heap.
+/// Allocates a block for one `T` in a heap (`mi_heap_malloc_tp`).
 ///
 /// # Safety
 ///
-/// `heap` is a live heap (of this thread, with mimalloc 2.x), and
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `heap` is a live heap (of this thread, with mimalloc 2.x).
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_heap_malloc_tp<T>(heap: *mut mi_heap_t) -> *mut T {
-    // SAFETY: the caller vouches for the heap.
+    // SAFETY: the caller promises a live heap, and the C function takes any
+    // size (upstream.md: absurd sizes).
     unsafe { mi_heap_malloc(heap, size_of::<T>()) }.cast()
 }
 
-/// `mi_heap_zalloc_tp`: a zeroed block for one `T` in a heap.
+/// Allocates a zeroed block for one `T` in a heap (`mi_heap_zalloc_tp`).
 ///
 /// # Safety
 ///
-/// `heap` is a live heap (of this thread, with mimalloc 2.x), and
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `heap` is a live heap (of this thread, with mimalloc 2.x).
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_heap_zalloc_tp<T>(heap: *mut mi_heap_t) -> *mut T {
-    // SAFETY: the caller vouches for the heap.
+    // SAFETY: the caller promises a live heap, and the C function takes any
+    // size (upstream.md: absurd sizes).
     unsafe { mi_heap_zalloc(heap, size_of::<T>()) }.cast()
 }
 
-/// `mi_heap_calloc_tp`: a zeroed block for `n` of `T` in a heap.
+/// Allocates a zeroed block for `n` of `T` in a heap (`mi_heap_calloc_tp`).
 ///
 /// # Safety
 ///
-/// `heap` is a live heap (of this thread, with mimalloc 2.x), and
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `heap` is a live heap (of this thread, with mimalloc 2.x).
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_heap_calloc_tp<T>(heap: *mut mi_heap_t, n: usize) -> *mut T {
-    // SAFETY: the caller vouches for the heap.
+    // SAFETY: the caller promises a live heap, and the C function takes any
+    // size (upstream.md: absurd sizes).
     unsafe { mi_heap_calloc(heap, n, size_of::<T>()) }.cast()
 }
 
-/// `mi_heap_mallocn_tp`: a block for `n` of `T` in a heap.
+/// Allocates a block for `n` of `T` in a heap (`mi_heap_mallocn_tp`).
 ///
 /// # Safety
 ///
-/// `heap` is a live heap (of this thread, with mimalloc 2.x), and
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `heap` is a live heap (of this thread, with mimalloc 2.x).
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_heap_mallocn_tp<T>(heap: *mut mi_heap_t, n: usize) -> *mut T {
-    // SAFETY: the caller vouches for the heap.
+    // SAFETY: the caller promises a live heap, and the C function takes any
+    // size (upstream.md: absurd sizes).
     unsafe { mi_heap_mallocn(heap, n, size_of::<T>()) }.cast()
 }
 
-/// `mi_heap_reallocn_tp`: resizes to `n` of `T` in a heap.
+/// Resizes a block to `n` of `T` in a heap (`mi_heap_reallocn_tp`).
 ///
 /// # Safety
 ///
-/// `heap` is a live heap (of this thread, with mimalloc 2.x). `p` is null or a live
-/// block of mimalloc, which is gone afterwards unless null is returned.
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `heap` is a live heap (of this thread, with mimalloc 2.x).
+/// - `p` is null or a live block of mimalloc. The block is gone afterwards
+///   unless null is returned.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_heap_reallocn_tp<T>(heap: *mut mi_heap_t, p: *mut c_void, n: usize) -> *mut T {
-    // SAFETY: the caller vouches for the heap and the block.
+    // SAFETY: the caller promises a live heap, and null or a live block.
     unsafe { mi_heap_reallocn(heap, p, n, size_of::<T>()) }.cast()
 }
 
-/// `mi_heap_recalloc_tp`: resizes to `n` of `T` in a heap, new bytes zeroed.
+/// Resizes a block to `n` of `T` in a heap, and zeroes new bytes if the old
+/// block was zeroed (`mi_heap_recalloc_tp`).
 ///
 /// # Safety
 ///
-/// `heap` is a live heap (of this thread, with mimalloc 2.x). `p` is null or a live
-/// block of mimalloc, which is gone afterwards unless null is returned.
-/// `align_of::<T>()` is at most 16, as for `malloc`.
+/// - `heap` is a live heap (of this thread, with mimalloc 2.x).
+/// - `p` is null or a live block of mimalloc. The block is gone afterwards
+///   unless null is returned.
+/// - `align_of::<T>()` is at most 16, as for `malloc`.
 #[inline]
 #[must_use]
 pub unsafe fn mi_heap_recalloc_tp<T>(heap: *mut mi_heap_t, p: *mut c_void, n: usize) -> *mut T {
-    // SAFETY: the caller vouches for the heap and the block.
+    // SAFETY: the caller promises a live heap, and null or a live block.
     unsafe { mi_heap_recalloc(heap, p, n, size_of::<T>()) }.cast()
 }
 
-// mimalloc 2.x has one kind of heap; its header offers these names so that the
+// mimalloc 2.x has one kind of heap. Its header offers these names so that the
 // same source compiles for both engines.
 #[cfg(mimalloc_v2)]
 pub use crate::bindings::{

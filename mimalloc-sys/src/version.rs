@@ -1,26 +1,29 @@
-//! Decodes upstream's version numbers, and states the oldest versions that these
-//! crates take. The build script and xtask also include this file.
+//! Decodes upstream's version numbers, and states the oldest versions that
+//! these crates take. The build script and xtask also include this file.
 #![allow(unreachable_pub, reason = "public in the crate alone")]
 
-/// Major, minor, patch.
+/// Holds major, minor and patch number of a version.
 pub type Parts = (u32, u32, u32);
 
-/// The oldest mimalloc 2.x: what Debian 12 has.
+/// States the oldest supported mimalloc 2.x, which Debian 12 has.
 pub const OLDEST_V2: Parts = (2, 0, 9);
 
-/// The oldest mimalloc 3.x. Up to 3.1 a heap belongs to the thread that made it,
-/// although the functions have the same names; all of 3.2 were candidates for
-/// the release of 3.3.0; and 3.3.0 and 3.3.1 hang and crash in the tests of
-/// these crates (3.3.0 mixes up two arguments in `mi_arena_try_alloc_at`).
+/// States the oldest supported mimalloc 3.x.
+///
+/// Up to 3.1 a heap belongs to the thread that made the heap, although the
+/// functions have the same names. All versions of 3.2 were candidates for the
+/// release of 3.3.0. 3.3.0 and 3.3.1 hang and crash in the tests of these
+/// crates (3.3.0 mixes up two arguments in `mi_arena_try_alloc_at`).
 pub const OLDEST_V3: Parts = (3, 3, 2);
 
 /// Decodes `MI_MALLOC_VERSION`, which is also what
 /// [`mi_version`](crate::mi_version) returns.
 ///
-/// Upstream has three schemes: a digit each (224 is 2.2.4, 316 is 3.1.6), two
-/// digits for the patch (3012 is 3.0.12, 3208 is 3.2.8), and two each for minor
-/// and patch (20300 is 2.3.0, 30602 is 3.6.2). Some releases state another one's
-/// number: 2.0.2 says 201, 3.0.7 says 306, 3.4.2 says 30401.
+/// Upstream has three schemes: a digit for each part (224 is 2.2.4, 316 is
+/// 3.1.6), two digits for the patch (3012 is 3.0.12, 3208 is 3.2.8), and two
+/// digits each for minor and patch (20300 is 2.3.0, 30602 is 3.6.2). A few
+/// releases state the number of another release: 2.0.2 says 201, 3.0.7 says
+/// 306, 3.4.2 says 30401.
 #[must_use]
 pub const fn parts(number: u32) -> Parts {
     let (minor, patch) = match number {
@@ -39,8 +42,8 @@ pub const fn parts(number: u32) -> Parts {
 mod tests {
     use super::*;
 
-    /// The numbers in the headers of upstream's tags, from the oldest to the
-    /// newest, without the tags that state the number of another one.
+    /// Lists the numbers in the headers of upstream's tags, from the oldest to
+    /// the newest, without the tags that state the number of another tag.
     const TAGS: &[(u32, Parts)] = &[
         (200, (2, 0, 0)),
         (201, (2, 0, 1)),

@@ -1,12 +1,12 @@
-//! The two functions with `wchar_t`, by hand: the type differs by target, the
-//! generated bindings don't.
+//! Declares the two functions with `wchar_t` by hand, because the type differs
+//! by target and the generated bindings do not.
 
-/// C's `wchar_t` on this target. The sign differs too, the calls don't mind.
+/// Names C's `wchar_t` on this target.
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
 #[cfg(windows)]
 pub type wchar_t = u16;
 
-/// C's `wchar_t` on this target: unsigned in the ABI for Arm.
+/// Names C's `wchar_t` on this target, which is unsigned in the ABI for Arm.
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
 #[cfg(all(
     not(windows),
@@ -15,7 +15,7 @@ pub type wchar_t = u16;
 ))]
 pub type wchar_t = u32;
 
-/// C's `wchar_t` on this target.
+/// Names C's `wchar_t` on this target.
 #[allow(non_camel_case_types, reason = "named like the types in core::ffi")]
 #[cfg(not(any(
     windows,
@@ -31,16 +31,19 @@ unsafe extern "C" {
     ///
     /// # Safety
     ///
-    /// `s` is null or a wide string that ends with 0.
+    /// - `s` is null or a wide string that ends with 0.
     pub fn mi_wcsdup(s: *const wchar_t) -> *mut wchar_t;
 
     /// Copies the value of an environment variable into a new block, on
-    /// Windows. Elsewhere it returns `EINVAL`.
+    /// Windows.
+    ///
+    /// On other systems the function returns `EINVAL`.
     ///
     /// # Safety
     ///
-    /// `buf` is null or valid for a write, so is `size`; `name` is null or a wide
-    /// string that ends with 0.
+    /// - `buf` is null or valid for a write.
+    /// - `size` is null or valid for a write.
+    /// - `name` is null or a wide string that ends with 0.
     pub fn mi_wdupenv_s(
         buf: *mut *mut wchar_t,
         size: *mut usize,

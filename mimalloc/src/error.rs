@@ -1,12 +1,12 @@
-//! Errors of heaps.
+//! Defines the errors of heaps.
 
 use core::fmt;
 
-/// Why a heap could not be made.
+/// Describes why a heap could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeapError {
-    /// The system, or the arena asked for, gave no memory for the heap.
+    /// The system, or the given arena, has no memory for the heap.
     OutOfMemory,
     /// Engine v3 holds at most [`MAX_HEAPS`](crate::MAX_HEAPS) heaps at once.
     TooManyHeaps,
@@ -27,7 +27,7 @@ impl fmt::Display for HeapError {
 
 impl core::error::Error for HeapError {}
 
-/// There is no memory, or not that much in one piece.
+/// Reports that there is no memory, or not enough in one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AllocError;
 

@@ -1,10 +1,10 @@
-//! The default heap as the program's global allocator.
+//! Defines the default heap as a global allocator.
 
 use core::alloc::{GlobalAlloc, Layout};
 
 use crate::raw::{alloc, backend};
 
-/// mimalloc's default heap: a [`GlobalAlloc`], and an allocator for single
+/// Allocates in mimalloc's default heap, as a [`GlobalAlloc`] or for single
 /// collections.
 ///
 /// ```
@@ -19,12 +19,12 @@ use crate::raw::{alloc, backend};
 /// # assert!(mimalloc::any_heap_contains(words.as_slice()));
 /// ```
 ///
-/// Blocks may be freed, grown and shrunk on any thread. Each layout takes the
-/// cheapest sound entry of mimalloc instead of the aligned one for all; with a
-/// constant layout that choice is made at compile time.
+/// Any thread may free, grow and shrink blocks. Each layout uses the cheapest
+/// sound function of mimalloc, not always the aligned function. With a constant
+/// layout, that choice is made at compile time.
 ///
-/// Memory is given back to the system some time after it was freed, on any
-/// thread's next calls; [`collect`](crate::collect) does it now.
+/// mimalloc returns freed memory to the system after a delay, during later
+/// calls on any thread; [`collect`](crate::collect) returns the memory at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "mi_malloc")]
 #[doc(alias = "mi_free")]
@@ -36,46 +36,50 @@ impl MiMalloc {
         backend::DefaultHeap
     }
 
-    /// Bytes that the block at `ptr` can really hold: at least what was asked
-    /// for. All of them may be written.
+    /// Returns how many bytes the block at `ptr` holds: at least as many as
+    /// were asked for.
     ///
-    /// Calls `mi_usable_size`. Costs about as much as an allocation, which is
-    /// why collections are not given the excess unasked.
+    /// The program may write all these bytes.
+    ///
+    /// Calls `mi_usable_size`. The call takes about as long as an allocation,
+    /// so collections do not get the excess automatically.
     ///
     /// # Safety
     ///
-    /// - `ptr` is a block of mimalloc, of any heap, that is currently allocated
-    ///   and was asked for with a size above zero.
+    /// - `ptr` is a block of mimalloc, in any heap, that is currently allocated
+    ///   and was allocated with a size above zero.
     #[inline]
     #[must_use]
     #[doc(alias = "mi_usable_size")]
     #[doc(alias = "mi_malloc_size")]
     #[doc(alias = "mi_malloc_usable_size")]
     pub unsafe fn usable_size(&self, ptr: *const u8) -> usize {
-        // SAFETY: the caller passes a live block.
+        // SAFETY: the caller passes a live block (upstream.md: usable size).
         unsafe { alloc::usable_size(ptr.cast()) }
     }
 }
 
-// SAFETY: the core returns null or a block that fits the layout, distinct from
-// all live blocks; it never unwinds, as no C function below does.
+// SAFETY: `raw::alloc` returns null or a block that fits the layout and is
+// distinct from all live blocks (upstream.md: alignment, absurd sizes). No C
+// function unwinds, and neither does the code around the calls.
 unsafe impl GlobalAlloc for MiMalloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller passes a size that is not zero; the default heap
-        // is always usable.
+        // SAFETY: the caller passes a size that is not zero, and the default
+        // heap may be used on each thread.
         unsafe { alloc::allocate(backend::DefaultHeap, layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as for `alloc`.
+        // SAFETY: the caller passes a size that is not zero, and the default
+        // heap may be used on each thread.
         unsafe { alloc::allocate_zeroed(backend::DefaultHeap, layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller passes a live block and its layout.
+        // SAFETY: the caller passes a live block and the layout of the block.
         unsafe { alloc::deallocate(ptr, layout) }
     }
 

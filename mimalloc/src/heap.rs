@@ -1,4 +1,4 @@
-//! Heaps: memory that is thrown away in one call.
+//! Defines heaps, whose blocks are all freed in one call.
 
 #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 mod default_guard;
@@ -17,36 +17,39 @@ use crate::error::HeapError;
 use crate::raw::theap_cache::HeapId;
 use crate::raw::{self, backend, engine};
 
-/// The most heaps that can be live at once on engine v3, the main heap not
-/// counted. Each `Profiler` has a heap, too. Engine v2 has no limit of its own.
+/// States how many heaps can be live at once on engine v3, without the main
+/// heap.
 ///
-/// mimalloc can have 64,512, and 3,072 on 32-bit targets; a few are left for heaps that this crate doesn't
-/// make, such as that of the profiler that `MIMALLOC_PROFILE` starts.
+/// Each `Profiler` also has a heap. Engine v2 has no limit of its own.
+///
+/// mimalloc can have 64,512 heaps, and 3,072 on 32-bit targets. The difference is
+/// left for heaps that this crate does not make, such as the heap of the profiler
+/// that `MIMALLOC_PROFILE` starts.
 pub const MAX_HEAPS: usize = if cfg!(target_pointer_width = "64") {
     64_500
 } else {
     3_060
 };
 
-/// An owned mimalloc heap: an allocator whose blocks are all freed at once.
+/// Owns a mimalloc heap: an allocator whose blocks are all freed at once.
 ///
-/// What will bite:
+/// # Caveats
 ///
-/// - **Dropping a heap frees every block in it**, whether or not the values in
-///   those blocks were dropped. Collections borrow the heap (`Vec::new_in(&heap)`)
-///   or own it (`Vec::new_in(heap)`), so none can be left by then; a collection
-///   that was [forgotten](core::mem::forget) loses its memory, as it asked for.
-///   On engine v2, with the feature `guarded` or a system library without
-///   `mi_heap_new_ex` (2.1.7, 2.0), dropping frees nothing: forgotten blocks are
-///   leaked. In such a library a heap may have taken over live blocks of other
+/// - **Dropping a heap frees every block in the heap**, whether or not the
+///   values in the blocks were dropped. Collections borrow the heap
+///   (`Vec::new_in(&heap)`) or own the heap (`Vec::new_in(heap)`), so no
+///   collection is left when the heap is dropped. The memory of a
+///   [forgotten](core::mem::forget) collection is freed as well. On engine v2,
+///   with the feature `guarded` or a system library without `mi_heap_new_ex`
+///   (2.1.7, 2.0), dropping a heap frees nothing: forgotten blocks are leaked.
+///   In such a library, a heap may have taken over live blocks of other
 ///   threads.
-/// - **Threads**: on engine v3 a heap is `Send` and `Sync`; any thread may
-///   allocate in it. On engine v2 it belongs to the thread that made it, and
-///   dies when mimalloc's part of that thread ends: see
+/// - **Threads**: on engine v3 a heap is `Send` and `Sync`, and any thread may
+///   allocate in the heap. On engine v2 a heap belongs to the thread that made
+///   the heap, and dies when mimalloc's part of that thread ends: see
 ///   [`docs::threads`](crate::docs::threads).
-/// - A heap costs some microseconds and, once used, some 160 to 250 KiB on
-///   engine v3. It pays from a few thousand objects, or where a clean end
-///   matters more than that.
+/// - Making a heap takes a few microseconds, and a [reset](Self::reset) about a
+///   tenth of one. A used heap takes about 160 to 250 KiB on engine v3.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -79,27 +82,29 @@ pub const MAX_HEAPS: usize = if cfg!(target_pointer_width = "64") {
 ///
 /// # Invariants
 ///
-/// `raw` is a live heap that this value owns, unless it is behind the reference
-/// that `Heap::main` returns. On engine v2 it belongs to the current thread, and
-/// is dead (`raw::engine`) once mimalloc's part of that has ended: all of C's
-/// functions for heaps take a dead heap for an empty one, but those that end it.
+/// `raw` is a live heap that this value owns, unless the value is behind the
+/// reference that `Heap::main` returns. On engine v2 the heap belongs to the
+/// current thread, and is dead (`raw::engine`) once mimalloc's part of the
+/// thread has ended. The functions of C take a dead heap for an empty heap,
+/// except the functions that end a heap.
 #[repr(C)]
 #[doc(alias = "mi_heap_t")]
 pub struct Heap {
     raw: NonNull<sys::mi_heap_t>,
-    /// Where [`reset`](Self::reset) makes the next heap.
+    /// The arena in which [`reset`](Self::reset) makes the next heap.
     arena: MaybeArena,
     id: HeapId,
 }
 
-// SAFETY: engine v3 documents heaps as usable and destroyable on any thread
-// (mimalloc.h 3.6.2, "Heaps: first-class. Can allocate from any thread").
-// Destroying takes `&mut` or ownership, so no other thread is inside then.
+// SAFETY: engine v3 lets any thread use and destroy a heap (upstream.md: shared
+// heaps, heap destruction). Destroying takes `&mut` or ownership, so no other
+// thread is inside the heap at that time.
 #[cfg(mimalloc_v3)]
 unsafe impl Send for Heap {}
 
-// SAFETY: as above: every function reachable through `&Heap` may be called
-// concurrently on engine v3. What must not be takes `&mut Heap`.
+// SAFETY: on engine v3, threads may call each function that `&Heap` reaches at
+// the same time (upstream.md: shared heaps). The other functions take `&mut
+// Heap`.
 #[cfg(mimalloc_v3)]
 unsafe impl Sync for Heap {}
 
@@ -110,13 +115,14 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// When memory runs out, or on engine v3 when [`MAX_HEAPS`] are live.
+    /// Returns an error when memory runs out, or on engine v3 when
+    /// [`MAX_HEAPS`] heaps are live.
     ///
     /// # Platform-specific behaviour
     ///
     /// With a library of engine v2 that is not compiled from the pinned source,
-    /// such as a system's, a heap must be gone before its thread is. There are no
-    /// owned heaps then, only [`Heap::scope`].
+    /// such as a system library, a heap must end before its thread. Owned heaps
+    /// are then not compiled; use [`Heap::scope`].
     #[cfg(mimalloc_owned_heaps)]
     #[doc(alias = "mi_heap_new")]
     pub fn new() -> Result<Self, HeapError> {
@@ -125,16 +131,17 @@ impl Heap {
 
     /// Makes a heap whose memory all comes from `arena`.
     ///
-    /// In an exclusive arena that is a hard limit: when the arena is full,
-    /// allocating fails with the trait's error (`try_reserve` returns it), and
-    /// nothing else in the process suffers. See [`Arena`].
+    /// An exclusive arena is a hard limit: when the arena is full, allocating
+    /// fails with the error of the trait (`try_reserve` returns the error), and
+    /// the rest of the process is not affected. See [`Arena`].
     ///
     /// Calls `mi_heap_new_in_arena`; on engine v2 `mi_heap_new_ex` where the
     /// library has it.
     ///
     /// # Errors
     ///
-    /// As for [`Heap::new`].
+    /// Returns an error when memory runs out, or on engine v3 when
+    /// [`MAX_HEAPS`] heaps are live.
     #[cfg(mimalloc_owned_heaps)]
     #[doc(alias = "mi_heap_new_in_arena")]
     #[doc(alias = "mi_heap_new_ex")]
@@ -142,8 +149,10 @@ impl Heap {
         Self::create_in(arena)
     }
 
-    /// Makes a heap, lends it to `f`, and destroys it when `f` is done or
-    /// panics. Works on every engine and platform.
+    /// Makes a heap, lends the heap to `f`, and destroys the heap when `f`
+    /// returns or panics.
+    ///
+    /// This works on every engine and platform.
     ///
     /// ```
     /// use allocator_api2::vec::Vec;
@@ -160,7 +169,8 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// As for `Heap::new`; `f` is then not called.
+    /// Returns an error when memory runs out, or on engine v3 when
+    /// [`MAX_HEAPS`] heaps are live. `f` is then not called.
     pub fn scope<R>(f: impl FnOnce(&Self) -> R) -> Result<R, HeapError> {
         let heap = Self::create()?;
         Ok(f(&heap))
@@ -172,15 +182,16 @@ impl Heap {
 
     pub(crate) fn create_in(arena: Arena) -> Result<Self, HeapError> {
         counted(arena.into(), || {
-            // SAFETY: the id is that of an arena.
+            // SAFETY: the id comes from an `Arena`, and arenas are never given
+            // back (upstream.md: arena lifetime).
             unsafe { raw::heap::new_in(arena.id()) }
         })
     }
 
-    /// The heap that plain allocation uses, shared by all threads.
+    /// Returns the heap that plain allocation uses, which all threads share.
     ///
-    /// It can't be destroyed or reset. Engine v3 only; engine v2 has a main
-    /// heap for each thread.
+    /// The main heap can't be destroyed or reset. Engine v3 only: engine v2 has
+    /// a main heap for each thread.
     ///
     /// Calls `mi_heap_main`.
     #[cfg(mimalloc_v3)]
@@ -190,7 +201,7 @@ impl Heap {
         use core::mem::offset_of;
         use core::sync::atomic::{AtomicPtr, Ordering};
 
-        /// Laid out as a `Heap`.
+        /// Has the layout of a `Heap`.
         #[repr(C)]
         struct Main {
             raw: AtomicPtr<sys::mi_heap_t>,
@@ -205,7 +216,8 @@ impl Heap {
         if MAIN.raw.load(Ordering::Acquire).is_null() {
             let main = raw::heap::main();
             let null = core::ptr::null_mut();
-            // Only ever written once, so that it can be read plainly below.
+            // The exchange writes once at most, so the plain reads below do not
+            // race.
             let _ = (MAIN.raw).compare_exchange(null, main, Ordering::AcqRel, Ordering::Acquire);
         }
         const {
@@ -215,9 +227,10 @@ impl Heap {
             assert!(offset_of!(Main, id) == offset_of!(Self, id));
         }
         let main: *const Main = &raw const MAIN;
-        // SAFETY: both have the same fields in C's order, and an `AtomicPtr` is
-        // laid out as the pointer; it is not null any more, never written
-        // again, and the main heap is never freed.
+        // SAFETY: the assertions above prove that both types have the same
+        // layout, and an `AtomicPtr` has the layout of a pointer. The pointer
+        // is not null any more and is never written again, and the main heap is
+        // never freed.
         unsafe { &*main.cast::<Self>() }
     }
 
@@ -228,8 +241,8 @@ impl Heap {
         unsafe { backend::HeapBackend::new(self.raw.as_ptr(), self.id) }
     }
 
-    /// Frees every block in the heap and leaves it empty, ready for the next
-    /// request, frame or parse.
+    /// Frees every block in the heap and leaves the heap empty, ready for the
+    /// next request, frame or parse.
     ///
     /// `&mut self` proves that no collection in the heap is left. A heap made in
     /// an [`Arena`] stays in that arena.
@@ -260,7 +273,8 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// As for `Heap::new`; the heap then stays as it was.
+    /// Returns an error when memory runs out, or on engine v3 when
+    /// [`MAX_HEAPS`] heaps are live. The heap then stays unchanged.
     #[doc(alias = "mi_heap_destroy")]
     pub fn reset(&mut self) -> Result<(), HeapError> {
         self.reset_keeping(KEPT_BY_RESET)
@@ -271,16 +285,17 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// As for `Heap::new`; the heap then stays as it was.
+    /// Returns an error when memory runs out, or on engine v3 when
+    /// [`MAX_HEAPS`] heaps are live. The heap then stays unchanged.
     pub fn reset_keeping(&mut self, bytes: usize) -> Result<(), HeapError> {
-        // SAFETY: the heap is live and not the main one, which is never borrowed
+        // SAFETY: the heap is live and not the main heap, which is never borrowed
         // mutably. `&mut` proves that none of its blocks is used and that no other
         // thread uses the heap.
         if unsafe { engine::reset_in_place(self.as_raw(), bytes) } {
             return Ok(());
         }
-        // A heap without blocks takes nothing from its arena yet, so that there
-        // is room for the new one while the old one is there.
+        // A heap without blocks takes nothing from its arena yet, so the arena
+        // has room for the new heap while the old heap is live.
         *self = match self.arena.get() {
             Some(arena) => Self::create_in(arena)?,
             None => Self::create()?,
@@ -288,44 +303,52 @@ impl Heap {
         Ok(())
     }
 
-    /// As [`reset`](Self::reset), with the fresh heap in `arena`.
+    /// Frees every block like [`reset`](Self::reset), and makes the fresh heap
+    /// in `arena`.
     ///
     /// # Errors
     ///
-    /// As for `Heap::new`; the heap then stays as it was.
+    /// Returns an error when memory runs out, or on engine v3 when
+    /// [`MAX_HEAPS`] heaps are live. The heap then stays unchanged.
     pub fn reset_in(&mut self, arena: Arena) -> Result<(), HeapError> {
         *self = Self::create_in(arena)?;
         Ok(())
     }
 
-    /// The arena that the heap was made in, if it was and this crate knows.
+    /// Returns the arena passed to [`new_in`](Self::new_in), or `None` if the
+    /// heap has no arena or came from [`from_raw`](Self::from_raw).
     #[must_use]
     pub fn arena(&self) -> core::option::Option<Arena> {
         self.arena.get()
     }
 
-    /// Gives unused memory of the heap back: that of the current thread's part
-    /// on engine v3. `force` also what mimalloc would keep for a while.
+    /// Returns unused memory of the heap.
+    ///
+    /// On engine v3 this covers only the theap of the current thread. With
+    /// `force`, memory that mimalloc would keep for a while is returned as
+    /// well.
     ///
     /// Frees no live block. Calls `mi_heap_collect`.
     #[doc(alias = "mi_heap_collect")]
     pub fn collect(&self, force: bool) {
-        // SAFETY: the heap is live and, on engine v2, this thread's or dead.
+        // SAFETY: the heap is live by the type's invariant. On engine v2 the
+        // heap belongs to this thread or is dead, and collecting a dead heap
+        // does nothing.
         unsafe { raw::heap::collect(self.as_raw(), force) };
     }
 
-    /// The statistics of this heap alone. Engine v3 only.
+    /// Returns the statistics of this heap alone. Engine v3 only.
     ///
-    /// Each thread counts for itself and hands its counts over when it
-    /// collects, ends, or has allocated some megabytes since;
-    /// [`collect`](Self::collect) first for what this thread did.
+    /// Each thread counts on its own. A thread hands over its counts when the
+    /// thread collects, ends, or has allocated several megabytes since. Call
+    /// [`collect`](Self::collect) first to include what this thread did.
     ///
     /// Calls `mi_heap_stats_get`.
     ///
     /// # Errors
     ///
-    /// When the linked library has another layout of statistics, as a system
-    /// library of another version may.
+    /// Returns an error when the linked library has another layout of
+    /// statistics, as a system library of another version may.
     ///
     /// ```
     /// let heap = mimalloc::Heap::new()?;
@@ -343,8 +366,9 @@ impl Heap {
         unsafe { crate::stats::Stats::of_heap(self.as_raw()) }
     }
 
-    /// Whether `value` lies in a block of this heap. A value of size zero, such
-    /// as an empty slice, lies nowhere.
+    /// Returns whether `value` lies in a block of this heap.
+    ///
+    /// A value of size zero, such as an empty slice, lies in no block.
     ///
     /// On engine v2 the search takes time in proportion to the heap's pages.
     ///
@@ -354,66 +378,73 @@ impl Heap {
     #[doc(alias = "mi_heap_check_owned")]
     pub fn contains<T: ?Sized>(&self, value: &T) -> bool {
         let ptr = core::ptr::from_ref(value).cast();
-        // Nothing keeps the place of a value without bytes from being freed.
-        // SAFETY: other values are not freed while they are borrowed.
+        // The place of a value without bytes may be freed during the call.
+        // SAFETY: `value` has bytes, and is borrowed, so the block of the bytes
+        // is not freed during the call (upstream.md: containment).
         size_of_val(value) != 0 && unsafe { self.contains_ptr(ptr) }
     }
 
-    /// As [`contains`](Self::contains), for a pointer.
+    /// Returns whether `ptr` points into a block of this heap.
     ///
     /// # Safety
     ///
-    /// - If `ptr` points into a block of mimalloc, that block is not freed
-    ///   during the call. Otherwise it may be anything.
+    /// - If `ptr` points into a block of mimalloc, no thread frees that block
+    ///   during the call. Any other pointer is allowed.
     #[must_use]
     pub unsafe fn contains_ptr(&self, ptr: *const u8) -> bool {
-        // SAFETY: the heap is live (on engine v2 this thread's, or dead), and the
-        // caller keeps a block of mimalloc alive.
+        // SAFETY: the heap is live by the type's invariant (on engine v2 this
+        // thread's, or dead), and the caller keeps a block of mimalloc alive
+        // (upstream.md: containment).
         unsafe { engine::contains(self.as_raw(), ptr) }
     }
 
-    /// Prefers memory of one NUMA node for what the heap allocates from now on;
-    /// `None` takes the preference away.
+    /// Sets the NUMA node whose memory the heap prefers from now on; `None`
+    /// removes the preference.
     ///
     /// Calls `mi_heap_set_numa_affinity`. Engine v3 only.
     #[cfg(mimalloc_has_numa_affinity)]
     #[doc(alias = "mi_heap_set_numa_affinity")]
     pub fn set_numa_affinity(&mut self, node: Option<u16>) {
         let node = node.map_or(-1, i32::from);
-        // SAFETY: the heap is live; `&mut` keeps others from reading the field.
+        // SAFETY: the heap is live by the type's invariant, and `&mut` keeps
+        // other threads from reading the field.
         unsafe { raw::heap::set_numa_affinity(self.as_raw(), node) };
     }
 
-    /// In builds with debugging, leaves the first `bytes` of each block alone
-    /// when filling it on allocation and on free.
+    /// Sets how many bytes at the start of each block a build with debugging
+    /// does not fill on allocation and on free.
     ///
     /// Calls `mi_heap_set_debug_fill_preserve`. Engine v3 only.
     #[cfg(mimalloc_has_debug_fill_preserve)]
     #[doc(alias = "mi_heap_set_debug_fill_preserve")]
     pub fn set_debug_fill_preserve(&mut self, bytes: usize) {
-        // SAFETY: the heap is live; `&mut` keeps others from reading the field.
+        // SAFETY: the heap is live by the type's invariant, and `&mut` keeps
+        // other threads from reading the field.
         unsafe { raw::heap::set_debug_fill_preserve(self.as_raw(), bytes) };
     }
 
-    /// The C heap, for calls that this crate has no form for.
+    /// Returns the raw heap pointer, for C functions that this crate does not
+    /// wrap.
     ///
-    /// It is live for as long as `self` is borrowed; what is done with it is
-    /// the caller's to answer for.
+    /// The heap is live while `self` is borrowed. The caller answers for what C
+    /// does with the heap.
     #[inline]
     #[must_use]
     pub fn as_raw(&self) -> *mut sys::mi_heap_t {
         self.raw.as_ptr()
     }
 
-    /// Gives up ownership of the C heap, which is now the caller's to destroy,
-    /// with `Heap::from_raw` for one.
+    /// Releases ownership of the heap.
     ///
-    /// On engine v2 mimalloc deletes it when the thread ends.
+    /// The caller must destroy the heap, for example by passing the pointer to
+    /// [`Heap::from_raw`].
+    ///
+    /// On engine v2 mimalloc deletes the heap when the thread ends.
     #[must_use]
     pub fn into_raw(self) -> *mut sys::mi_heap_t {
         engine::count_out();
         let raw = ManuallyDrop::new(self).raw.as_ptr();
-        // SAFETY: owned until now.
+        // SAFETY: `self` owned this live heap, and no longer drops the heap.
         unsafe { engine::give_up(raw) };
         raw
     }
@@ -422,22 +453,24 @@ impl Heap {
     ///
     /// # Safety
     ///
-    /// - `raw` is a live heap that nobody else will delete or destroy, and not
-    ///   a main heap.
-    /// - Its blocks are not used after the returned value is dropped or reset.
-    /// - It is not, and will not be, any thread's default heap when that
-    ///   happens.
-    /// - On engine v2 it belongs to the current thread; with a library of v2 that
-    ///   is not compiled from the pinned source, the returned value is dropped
-    ///   before mimalloc's part of the thread ends. It holds no block of an ended
-    ///   thread: those get into heaps that this crate did not make
-    ///   unless `Option::MaxSegmentReclaim` is 0.
+    /// - `raw` is a live heap, not a main heap, and no other code deletes or
+    ///   destroys `raw`.
+    /// - No block of the heap is used after the returned value is dropped or
+    ///   reset.
+    /// - The heap is not the default heap of any thread when the returned value
+    ///   is dropped or reset.
+    /// - On engine v2 the heap belongs to the current thread, and holds no
+    ///   block of an ended thread. Heaps that this crate did not make may take
+    ///   over such blocks unless `Option::MaxSegmentReclaim` is 0. With a
+    ///   library of v2 that is not compiled from the pinned source, the
+    ///   returned value is dropped before mimalloc's part of the thread ends.
     #[must_use]
     pub unsafe fn from_raw(raw: NonNull<sys::mi_heap_t>) -> Self {
         engine::count_in_adopted();
-        // SAFETY: live, as the caller promises; `Drop` and `into_raw` undo it.
+        // SAFETY: the caller promises a live heap that this value now owns;
+        // `Drop` and `into_raw` remove the mark.
         unsafe { engine::keep(raw.as_ptr()) };
-        // INVARIANT: live and owned, as the caller promises.
+        // INVARIANT: the caller promises that the heap is live and owned.
         Self {
             raw,
             arena: MaybeArena::NONE,
@@ -445,8 +478,9 @@ impl Heap {
         }
     }
 
-    /// Ends the heap but keeps its blocks, which become the main heap's and are
-    /// freed one by one like any other.
+    /// Ends the heap and moves its blocks to the main heap.
+    ///
+    /// The blocks are then freed one by one, like other blocks.
     ///
     /// [`SharedHeap`](crate::SharedHeap) is the safe way to let blocks outlive
     /// their heap's handle.
@@ -455,55 +489,59 @@ impl Heap {
     ///
     /// # Safety
     ///
-    /// - No block of this heap is freed or resized on another thread during the
-    ///   call: engine v3 races that, and crashes.
-    /// - The calling thread has allocated something with mimalloc before, so that
-    ///   it needs no memory now.
+    /// - No thread frees or resizes a block of this heap during the call: on
+    ///   engine v3 the two race, and the process crashes.
+    /// - The calling thread has allocated with mimalloc before, so the call
+    ///   needs no memory.
     /// - No [`set_default`](Self::set_default) of this heap is in force.
     #[doc(alias = "mi_heap_delete")]
     pub unsafe fn delete_keeping_blocks(self) {
         let raw = ManuallyDrop::new(self).raw.as_ptr();
         let _guard = engine::destroying();
-        // SAFETY: the heap was owned and is used no more; the caller keeps
-        // foreign frees away, the guard walks over all heaps.
+        // SAFETY: the heap was owned and is not used again. The caller promises
+        // that no thread frees its blocks meanwhile, and the guard keeps away
+        // walks over all heaps (upstream.md: heap deletion, statistics walks).
         unsafe { engine::delete(raw) };
         engine::count_out();
     }
 
-    /// Makes this heap the one that plain allocation of the current thread
-    /// uses, until the returned guard is dropped.
+    /// Makes this heap the default heap of the current thread until the
+    /// returned guard is dropped.
     ///
-    /// That is all of it: with [`MiMalloc`](crate::MiMalloc) as global
-    /// allocator also what the standard library keeps for the thread.
+    /// This redirects every plain allocation on the thread. If
+    /// [`MiMalloc`](crate::MiMalloc) is the global allocator, that includes
+    /// what the standard library allocates for the thread.
     ///
     /// Calls `mi_theap_set_default` on engine v3, `mi_heap_set_default` on v2.
     ///
     /// # Safety
     ///
-    /// - The guard is dropped, not forgotten, on this thread, and guards of
-    ///   several heaps in the reverse order of their making. It is dropped before
-    ///   mimalloc's part of the thread ends, so not by the destructor of a pthread
-    ///   key.
-    /// - Nothing allocated meanwhile on this thread by plain allocation is used
-    ///   or freed after the heap is gone.
-    /// - On engine v2 this thread meanwhile frees no block of a thread that has
-    ///   ended: that may bring others of its kind into this heap.
+    /// - The guard is dropped on this thread, and is not forgotten. Guards of
+    ///   several heaps are dropped in the reverse order. The guard is dropped
+    ///   before mimalloc's part of the thread ends, so not by the destructor of
+    ///   a pthread key.
+    /// - No block that plain allocation on this thread returns meanwhile is
+    ///   used or freed after the heap ends.
+    /// - On engine v2 this thread meanwhile frees no block of an ended thread:
+    ///   freeing such a block may bring other blocks of the ended thread into
+    ///   this heap.
     #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
     #[doc(alias = "mi_theap_set_default")]
     #[doc(alias = "mi_heap_set_default")]
     #[must_use = "the heap is the default only until the guard is dropped"]
     pub unsafe fn set_default(&self) -> DefaultGuard<'_> {
-        // SAFETY: the heap is live (on engine v2 this thread's, or dead), and the
-        // guard borrows it.
+        // SAFETY: the heap is live by the type's invariant (on engine v2 this
+        // thread's, or dead), and the guard borrows the heap. The caller keeps
+        // the rules of upstream.md: default heap.
         let before = unsafe { engine::set_default(self.as_raw()) };
         DefaultGuard { before, heap: self }
     }
 }
 
-/// About how many bytes of its pages a heap keeps in [`Heap::reset`].
+/// States about how many bytes of its pages a heap keeps in [`Heap::reset`].
 const KEPT_BY_RESET: usize = 1 << 20;
 
-/// Counts a heap in and makes it.
+/// Counts a heap and makes the heap.
 fn counted(
     arena: MaybeArena,
     make: impl FnOnce() -> *mut sys::mi_heap_t,
@@ -514,7 +552,7 @@ fn counted(
         engine::count_out();
         return Err(HeapError::OutOfMemory);
     };
-    // INVARIANT: just made, and nobody else knows it.
+    // INVARIANT: `make` just made the heap, so this value is the only owner.
     Ok(Heap {
         raw,
         arena,
@@ -525,9 +563,10 @@ fn counted(
 impl Drop for Heap {
     fn drop(&mut self) {
         let _guard = engine::destroying();
-        // SAFETY: the heap is owned; nothing borrows it any more, so no thread
-        // is inside, and no block of it is used again. The guard keeps walks
-        // over all heaps away.
+        // SAFETY: the heap is owned, and `&mut self` proves that nothing
+        // borrows the heap. So no thread is inside the heap, and no block of
+        // the heap is used again (upstream.md: heap destruction). The guard
+        // keeps away walks over all heaps (upstream.md: statistics walks).
         unsafe { engine::destroy(self.as_raw()) };
         engine::count_out();
     }

@@ -55,7 +55,7 @@ pub use crate::version::{Version, is_redirected, version};
 pub use crate::visit::{Areas, Blocks, HeapArea, HeapBlock, HeapUsage};
 
 pub mod docs {
-    //! Pages on whole subjects. There is no code in here.
+    //! Describes whole subjects, one on each page. This module has no code.
     pub mod choosing {
         #![doc = include_str!("../docs/choosing.md")]
     }
@@ -82,37 +82,43 @@ pub mod docs {
     }
 }
 
-/// The README's examples are tests.
+/// Runs the examples of the README as tests.
 #[cfg(all(doctest, mimalloc_owned_heaps))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 #[doc(hidden)]
 pub mod __startup {
-    //! What `startup_options!` expands to.
+    //! Exports the items that `startup_options!` expands to.
     pub use crate::startup::{GiB, KiB, MiB, Setting, apply};
 }
 
-/// Gives unused memory of the current thread back.
+/// Returns unused memory of the current thread.
+///
+/// With `force`, memory that mimalloc would keep for a while is returned as
+/// well. Calls `mi_collect`.
 #[doc(alias = "mi_collect")]
 pub fn collect(force: bool) {
     raw::process::collect(force);
 }
 
-/// As [`collect(true)`](collect), and leaves the current thread at most about
-/// `target` bytes, with 0 for what `Option::TargetSegmentsPerThread` says. What
-/// is over goes to whichever thread needs it. Engine v2 only.
+/// Returns unused memory like [`collect(true)`](collect), then abandons
+/// segments until the thread holds at most about `target` bytes.
+///
+/// Pass 0 to use `Option::TargetSegmentsPerThread`. Other threads may take over
+/// the abandoned segments. Calls `mi_collect_reduce`. Engine v2 only.
 #[cfg(mimalloc_has_collect_reduce)]
 #[doc(alias = "mi_collect_reduce")]
 pub fn collect_reduce(target: usize) {
     raw::process::collect_reduce(target);
 }
 
-/// The size of the block that mimalloc would give for `size` bytes: a hint for
-/// sizing buffers that grow anyway.
+/// Returns the size of the block that mimalloc would allocate for `size` bytes.
 ///
-/// Not a promise. Builds with padding or guard pages keep some of it to
-/// themselves, so never take it for the length of a block.
+/// The size is a hint for buffers that grow.
+///
+/// The size is not a promise: builds with padding or guard pages use some of
+/// the bytes themselves. Never take the size for the length of a block.
 ///
 /// Calls `mi_good_size`.
 ///
@@ -123,22 +129,25 @@ pub fn collect_reduce(target: usize) {
 #[doc(alias = "mi_good_size")]
 #[doc(alias = "mi_malloc_good_size")]
 pub fn good_size(size: usize) -> usize {
-    // Old versions overflow close to the largest sizes.
+    // Old versions overflow for sizes close to the maximum.
     raw::process::good_size(size).max(size)
 }
 
-/// Tells mimalloc that the calling thread belongs to a thread pool: it then
-/// takes over fewer pages of other threads. There is no way back. On v2 this
-/// does nothing, nor does it where mimalloc has no memory for its records of
-/// the thread. Not with a system library of v3, which crashes on a thread that
-/// mimalloc is done with.
+/// Tells mimalloc that the calling thread belongs to a thread pool.
+///
+/// The thread then takes over fewer pages of other threads. This cannot be
+/// undone, and has no effect on engine v2, or if mimalloc cannot allocate its
+/// data for the thread. The function is absent with a system library of v3,
+/// which crashes on a thread that mimalloc is done with.
+///
+/// Calls `mi_thread_set_in_threadpool`.
 #[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
     raw::thread::set_in_threadpool();
 }
 
-/// Whether `value` lies in a block of any heap of mimalloc.
+/// Returns whether `value` lies in a block of any mimalloc heap.
 ///
 /// Calls `mi_any_heap_contains`; on engine v2 `mi_is_in_heap_region`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! A heap as one thread sees it for the length of a closure.
+//! Defines the view of a heap that one thread has during a closure.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -6,17 +6,19 @@ use core::marker::PhantomData;
 use crate::heap::Heap;
 use crate::raw::engine::{self, LocalBackend};
 
-/// The fastest way to allocate in a heap: its part for the current thread,
-/// looked up once.
+/// Allocates in a heap through the theap of the current thread, looked up once.
 ///
-/// Made by [`Heap::with_local`]. It is bound to the closure by a lifetime that
-/// nothing outside can name, and to the thread by being neither `Send` nor
-/// `Sync`; so are the collections in it. Blocks die with the heap.
+/// This is the fastest way to allocate in a heap.
 ///
-/// On engine v3 each use of a `&Heap` has to find the heap's thread part
-/// ("theap"), which takes longer when several heaps are used in turn; a `LocalHeap`
-/// has it at hand. On engine v2, where a heap belongs to one thread anyway, this
-/// is the heap.
+/// [`Heap::with_local`] makes this value. A lifetime that no code outside can
+/// name binds the value to the closure. The value and the collections in it are
+/// neither `Send` nor `Sync`, so they stay on the thread. The blocks are freed
+/// with the heap.
+///
+/// On engine v3 each use of a `&Heap` has to find the theap of the thread,
+/// which takes longer when a thread uses several heaps in turn; a `LocalHeap`
+/// holds the theap. On engine v2, where a heap belongs to one thread, a
+/// `LocalHeap` is the heap itself.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -44,9 +46,10 @@ use crate::raw::engine::{self, LocalBackend};
 #[doc(alias = "mi_theap_malloc")]
 pub struct LocalHeap<'a> {
     backend: LocalBackend,
-    /// Invariant, so that the closure's own lifetime is the only one that fits.
+    /// Makes the lifetime invariant, so that only the closure's own lifetime
+    /// fits.
     closure: PhantomData<fn(&'a ()) -> &'a ()>,
-    /// Neither `Send` nor `Sync`: the thread part is the thread's alone.
+    /// Removes `Send` and `Sync`: only the theap's thread may use the theap.
     thread: PhantomData<*mut ()>,
 }
 
@@ -64,19 +67,20 @@ impl fmt::Debug for LocalHeap<'_> {
 }
 
 impl Heap {
-    /// Runs `f` with this heap's part for the current thread.
+    /// Runs `f` with the theap of this heap for the current thread.
     ///
-    /// Worth it from a handful of allocations on: it saves finding the thread's
-    /// part on each of them. Calls may be nested, also for several heaps.
+    /// This saves time from a handful of allocations on, because the theap is
+    /// looked up once. Calls may be nested, also for several heaps.
     ///
-    /// When no thread part can be made for want of memory, all allocations
-    /// through the [`LocalHeap`] fail cleanly.
+    /// When memory for a theap runs out, each allocation through the
+    /// [`LocalHeap`] returns an error.
     ///
     /// Calls `mi_heap_theap` on engine v3, nothing on v2.
     #[inline]
     pub fn with_local<R>(&self, f: impl for<'a> FnOnce(LocalHeap<'a>) -> R) -> R {
-        // SAFETY: used within the closure only, on this thread, where the borrow
-        // keeps the heap from being destroyed.
+        // SAFETY: the backend is used within the closure and on this thread
+        // only, and the borrow keeps the heap from being destroyed meanwhile
+        // (upstream.md: theap lifetime).
         let backend = unsafe { engine::local_backend(self.backend()) };
         f(LocalHeap {
             backend,

@@ -1,4 +1,4 @@
-//! A heap that lives as long as the last thing in it.
+//! Defines a heap that lives until its last handle is dropped.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -12,27 +12,27 @@ use crate::error::HeapError;
 use crate::heap::Heap;
 use crate::raw::{alloc, backend};
 
-/// What all handles of one heap point to.
+/// Holds what all handles of one heap point to.
 struct Shared {
     heap: Heap,
     handles: AtomicUsize,
 }
 
-/// More handles than this can't be counted safely; reaching it takes leaking
-/// them on purpose.
+/// States how many handles can be counted safely. A program reaches this number
+/// only by leaking handles on purpose.
 const MAX_HANDLES: usize = isize::MAX as usize;
 
-/// A reference-counted handle to a heap, for collections that outlive the
+/// Owns a heap together with other handles, for collections that outlive the
 /// place that made the heap.
 ///
-/// Each clone, and each collection made in one, keeps the heap alive; the last
-/// one destroys it, with whatever was leaked in it. That is the safe answer to
-/// "let these blocks outlive my heap".
+/// Each clone, and each collection that owns a clone, keeps the heap alive.
+/// Dropping the last handle destroys the heap, with all blocks that were leaked
+/// in the heap. This is the safe way to let blocks outlive the place that made
+/// the heap.
 ///
 /// A clone counts up and down atomically, which takes longer than allocating a
-/// small box: where a reference lives long enough, let the many small
-/// collections borrow (`&SharedHeap` is an allocator too) and only what leaves
-/// own a handle.
+/// small box. Prefer borrowing (`&SharedHeap` is also an allocator), and clone
+/// the handle only for collections that outlive the borrow.
 ///
 /// | engine | clones may |
 /// |---|---|
@@ -56,19 +56,20 @@ const MAX_HANDLES: usize = isize::MAX as usize;
 ///
 /// # Invariants
 ///
-/// `shared` points to a live `Shared` that counts this handle.
+/// `shared` points to a live `Shared` whose count includes this handle.
 pub struct SharedHeap {
     shared: NonNull<Shared>,
     owns: PhantomData<Shared>,
 }
 
-// SAFETY: on engine v3 `Heap` is `Send` and `Sync`, the count is atomic, and
-// the last handle, wherever it is, destroys a heap that nobody else can use.
+// SAFETY: on engine v3 `Heap` is `Send` and `Sync`, and the count is atomic.
+// The last handle may destroy the heap on any thread, because no other thread
+// can use the heap then (upstream.md: heap destruction).
 #[cfg(mimalloc_v3)]
 unsafe impl Send for SharedHeap {}
 
 // SAFETY: a shared handle gives shared access to the heap, which is `Sync` on
-// engine v3, and clones, which are `Send`.
+// engine v3, and makes clones, which are `Send`.
 #[cfg(mimalloc_v3)]
 unsafe impl Sync for SharedHeap {}
 
@@ -77,45 +78,50 @@ impl SharedHeap {
     ///
     /// # Errors
     ///
-    /// When there is no memory for a heap, or on engine v3 when
-    /// [`MAX_HEAPS`](crate::MAX_HEAPS) are live.
+    /// Returns an error when there is no memory for a heap, or on engine v3
+    /// when [`MAX_HEAPS`](crate::MAX_HEAPS) heaps are live.
     #[cfg(mimalloc_owned_heaps)]
     pub fn new() -> Result<Self, HeapError> {
         Self::from_heap(Heap::new()?)
     }
 
-    /// Shares a heap. What lives in it stays where it is.
+    /// Makes the first handle to a heap.
+    ///
+    /// The blocks in the heap stay where they are.
     ///
     /// # Errors
     ///
-    /// [`HeapError::OutOfMemory`] when there is no memory for the count; the
-    /// heap is then dropped.
+    /// Returns [`HeapError::OutOfMemory`] when there is no memory for the
+    /// count; the heap is then dropped.
     pub fn from_heap(heap: Heap) -> Result<Self, HeapError> {
-        // SAFETY: `Shared` has a size; the default heap is always usable.
+        // SAFETY: `Shared` has a size, and the default heap may be used on each
+        // thread.
         let block = unsafe { alloc::allocate(backend::DefaultHeap, Layout::new::<Shared>()) };
         let shared = NonNull::new(block.cast::<Shared>()).ok_or(HeapError::OutOfMemory)?;
-        // SAFETY: a fresh block that fits `Shared`.
+        // SAFETY: the block is fresh, and has the layout of `Shared`.
         unsafe {
             shared.write(Shared {
                 heap,
                 handles: AtomicUsize::new(1),
             })
         };
-        // INVARIANT: just written, counting this handle.
+        // INVARIANT: `shared` was just written, and its count of 1 is for this
+        // handle.
         Ok(Self {
             shared,
             owns: PhantomData,
         })
     }
 
-    /// Whether two handles are to the same heap.
+    /// Returns whether two handles belong to the same heap.
     #[must_use]
     pub fn ptr_eq(&self, other: &Self) -> bool {
         self.shared == other.shared
     }
 
-    /// The number of handles, those within collections included. Other threads
-    /// may change it at any time.
+    /// Returns the number of handles, including handles in collections.
+    ///
+    /// Other threads may change the number at any time.
     #[must_use]
     pub fn handle_count(&self) -> usize {
         self.shared().handles.load(Ordering::Relaxed)
@@ -123,7 +129,8 @@ impl SharedHeap {
 
     #[inline(always)]
     fn shared(&self) -> &Shared {
-        // SAFETY: live by the type's invariant, and only ever shared.
+        // SAFETY: `shared` is live by the type's invariant, and is never
+        // borrowed mutably.
         unsafe { self.shared.as_ref() }
     }
 
@@ -148,7 +155,7 @@ impl Clone for SharedHeap {
         if before > MAX_HANDLES {
             too_many_handles();
         }
-        // INVARIANT: the count above is for this handle.
+        // INVARIANT: the count above includes this handle.
         Self {
             shared: self.shared,
             owns: PhantomData,
@@ -156,15 +163,15 @@ impl Clone for SharedHeap {
     }
 }
 
-/// Unreachable without leaking handles for years; going on would free the heap
-/// under live collections.
+/// Aborts the process, because counting on would free the heap under live
+/// collections. A program gets here only by leaking handles for years.
 #[cold]
 fn too_many_handles() -> ! {
     #[cfg(feature = "std")]
     std::process::abort();
     #[cfg(not(feature = "std"))]
     {
-        // Panicking while panicking is an abort.
+        // A panic during a panic aborts the process.
         struct Abort;
         impl Drop for Abort {
             fn drop(&mut self) {
@@ -180,24 +187,29 @@ impl Drop for SharedHeap {
     #[inline]
     fn drop(&mut self) {
         if self.shared().handles.fetch_sub(1, Ordering::Release) == 1 {
-            // All that other threads did in the heap happens before its end.
+            // The fence orders all uses of the heap on other threads before its
+            // end.
             fence(Ordering::Acquire);
-            // SAFETY: this was the last handle, so nothing else can reach the
+            // SAFETY: this was the last handle, so no other code can reach the
             // block or the heap.
             unsafe { destroy(self.shared) };
         }
     }
 }
 
+/// Frees the shared block and drops its heap.
+///
 /// # Safety
 ///
-/// No handle to `shared` is left, and the block was made by
-/// `SharedHeap::from_heap`.
+/// - No handle to `shared` is left.
+/// - `SharedHeap::from_heap` made the block.
 #[cold]
 unsafe fn destroy(shared: NonNull<Shared>) {
-    // SAFETY: the caller owns the block alone; it is not used again.
+    // SAFETY: the caller owns the block alone, and the value in the block is
+    // not used again.
     let Shared { heap, .. } = unsafe { shared.read() };
-    // SAFETY: allocated with this layout from the default heap.
+    // SAFETY: `from_heap` allocated the block with this layout in the default
+    // heap.
     unsafe { alloc::deallocate(shared.as_ptr().cast(), Layout::new::<Shared>()) };
     drop(heap);
 }

@@ -1,4 +1,4 @@
-//! Owned C strings in a heap.
+//! Defines owned C strings in a heap.
 
 use core::ffi::{CStr, c_char};
 use core::fmt;
@@ -12,11 +12,11 @@ use crate::global::MiMalloc;
 use crate::heap::Heap;
 use crate::raw::string::{self, CopyMode};
 
-/// An owned C string in a heap of mimalloc: what C code expects to free with
-/// `mi_free`, or gives you to.
+/// Owns a C string in a mimalloc heap, for strings that C frees with `mi_free`,
+/// or that C hands over to Rust.
 ///
-/// `A` is where it lives: [`MiMalloc`] for the default heap, `&Heap` for a heap
-/// that it then borrows. Dropping it frees it.
+/// `A` says where the string lives: [`MiMalloc`] is the default heap, `&Heap` a
+/// heap that the string borrows. Dropping the value frees the string.
 ///
 /// ```
 /// use mimalloc::{Heap, MiMalloc};
@@ -35,23 +35,26 @@ use crate::raw::string::{self, CopyMode};
 ///
 /// # Invariants
 ///
-/// `text` is a C string in a block of mimalloc that this value owns; `A` keeps
-/// the block's heap alive.
+/// `text` is a C string in a block of mimalloc that this value owns, and `A`
+/// keeps the heap of the block alive.
 pub struct HeapCString<A = MiMalloc> {
     text: NonNull<c_char>,
     heap: PhantomData<A>,
 }
 
-// SAFETY: bytes that this value owns; blocks may be freed on any thread. `A`
-// says whether what keeps the heap alive may change threads.
+// SAFETY: this value owns the bytes, and any thread may free a block
+// (upstream.md: frees on other threads). `A` keeps the heap alive, so `A` must
+// be `Send`.
 unsafe impl<A: Send> Send for HeapCString<A> {}
 
-// SAFETY: shared access only reads the bytes.
+// SAFETY: shared access only reads the bytes, and `A` must be `Sync`.
 unsafe impl<A: Sync> Sync for HeapCString<A> {}
 
 impl<A> HeapCString<A> {
-    /// Gives up ownership of the string, which is now the caller's to free,
-    /// with `mi_free` or [`from_raw`](Self::from_raw).
+    /// Releases ownership of the string.
+    ///
+    /// The caller must free the string, with `mi_free` or
+    /// [`from_raw`](Self::from_raw).
     #[must_use]
     pub fn into_raw(self) -> NonNull<c_char> {
         ManuallyDrop::new(self).text
@@ -62,26 +65,30 @@ impl<A> HeapCString<A> {
     /// # Safety
     ///
     /// - `text` is a C string at the start of a block of mimalloc that is
-    ///   currently allocated and that nobody else will free or change.
-    /// - The block lives in the default heap, or `A` keeps its heap from ending.
+    ///   currently allocated.
+    /// - No other code frees or changes the block.
+    /// - The block lives in the default heap, or `A` keeps the heap of the
+    ///   block alive.
     #[must_use]
     pub unsafe fn from_raw(text: NonNull<c_char>) -> Self {
-        // INVARIANT: as the caller promises.
+        // INVARIANT: the caller promises an owned C string in a heap that `A`
+        // keeps alive.
         Self {
             text,
             heap: PhantomData,
         }
     }
 
-    /// The string.
+    /// Returns the string.
     #[must_use]
     pub fn as_c_str(&self) -> &CStr {
-        // SAFETY: a C string that nobody changes while `self` is borrowed.
+        // SAFETY: by the type's invariant `text` is a C string, and no code
+        // changes the string while `self` is borrowed.
         unsafe { CStr::from_ptr(self.text.as_ptr()) }
     }
 
     fn new(text: *mut c_char) -> Option<Self> {
-        // INVARIANT: callers pass null or a string they just made.
+        // INVARIANT: callers pass null or a string that they just made.
         Some(Self {
             text: NonNull::new(text)?,
             heap: PhantomData,
@@ -96,40 +103,43 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[doc(alias = "mi_heap_strdup")]
     pub fn strdup(&self, text: &CStr) -> Result<HeapCString<&Self>, AllocError> {
-        // SAFETY: a C string.
+        // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy_in(self, text.as_ptr(), CopyMode::Whole) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
-    /// Copies at most `len` bytes of a C string into the heap, and ends them.
+    /// Copies at most `len` bytes of a C string into the heap, and appends the
+    /// final zero.
     ///
     /// Calls `mi_heap_strndup`.
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[doc(alias = "mi_heap_strndup")]
     pub fn strndup(&self, text: &CStr, len: usize) -> Result<HeapCString<&Self>, AllocError> {
-        // SAFETY: a C string.
+        // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy_in(self, text.as_ptr(), CopyMode::Prefix(len)) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
-    /// The absolute path, without symbolic links, of a file that exists, in the
-    /// heap. Unix only.
+    /// Returns the absolute path of an existing file, without symbolic links,
+    /// in the heap.
+    ///
+    /// Unix only.
     ///
     /// Calls `mi_heap_realpath`.
     ///
     /// # Errors
     ///
-    /// The system's, among them that memory runs out.
+    /// Returns the error of the system, also when memory runs out.
     #[cfg(all(unix, feature = "std"))]
     #[doc(alias = "mi_heap_realpath")]
     pub fn realpath(&self, path: &CStr) -> std::io::Result<HeapCString<&Self>> {
-        // SAFETY: a C string.
+        // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy_in(self, path.as_ptr(), CopyMode::Path) };
         HeapCString::new(copy).ok_or_else(std::io::Error::last_os_error)
     }
@@ -142,41 +152,43 @@ impl MiMalloc {
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[doc(alias = "mi_strdup")]
     pub fn strdup(&self, text: &CStr) -> Result<HeapCString<Self>, AllocError> {
-        // SAFETY: a C string.
+        // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy(text.as_ptr(), CopyMode::Whole) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
-    /// Copies at most `len` bytes of a C string into the default heap, and ends
-    /// them.
+    /// Copies at most `len` bytes of a C string into the default heap, and
+    /// appends the final zero.
     ///
     /// Calls `mi_strndup`.
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[doc(alias = "mi_strndup")]
     pub fn strndup(&self, text: &CStr, len: usize) -> Result<HeapCString<Self>, AllocError> {
-        // SAFETY: a C string.
+        // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy(text.as_ptr(), CopyMode::Prefix(len)) };
         HeapCString::new(copy).ok_or(AllocError)
     }
 
-    /// The absolute path, without symbolic links, of a file that exists. Unix
-    /// only.
+    /// Returns the absolute path of an existing file, without symbolic links,
+    /// in the default heap.
+    ///
+    /// Unix only.
     ///
     /// Calls `mi_realpath`.
     ///
     /// # Errors
     ///
-    /// The system's, among them that memory runs out.
+    /// Returns the error of the system, also when memory runs out.
     #[cfg(all(unix, feature = "std"))]
     #[doc(alias = "mi_realpath")]
     pub fn realpath(&self, path: &CStr) -> std::io::Result<HeapCString<Self>> {
-        // SAFETY: a C string.
+        // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy(path.as_ptr(), CopyMode::Path) };
         HeapCString::new(copy).ok_or_else(std::io::Error::last_os_error)
     }
@@ -184,7 +196,8 @@ impl MiMalloc {
 
 impl<A> Drop for HeapCString<A> {
     fn drop(&mut self) {
-        // SAFETY: owned by the type's invariant, and not used again.
+        // SAFETY: by the type's invariant this value owns the block, and the
+        // string is not used again.
         unsafe { string::free(self.text.as_ptr()) };
     }
 }

@@ -1,4 +1,4 @@
-//! Values straight in a heap, as in a bump arena.
+//! Places values directly in a heap, as in a bump arena.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -9,11 +9,12 @@ use crate::raw::allocator;
 
 /// # Values without an owner
 ///
-/// These hand out plain references that are good for as long as the heap is,
-/// for graphs and tables that are thrown away at once. Nothing frees such a
-/// value before the heap's drop or [`reset`](Heap::reset), and nothing drops
-/// it, so that only types without drop glue are taken: others do not compile.
-/// For the rest there are `Box` and `Vec` of allocator-api2, in the heap.
+/// These functions return plain references that are valid as long as the heap,
+/// for graphs and tables that are freed at once. The block of such a value is
+/// freed only when the heap is dropped or [`reset`](Heap::reset). Values are
+/// never dropped, so only types without drop glue are accepted; other types do
+/// not compile. For other types, use `Box` and `Vec` of allocator-api2 in the
+/// heap.
 impl Heap {
     /// Moves `value` into the heap.
     ///
@@ -34,7 +35,8 @@ impl Heap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Types that own something do not compile, as nothing would drop them:
+    /// Types with drop glue do not compile, because the value would never be
+    /// dropped:
     ///
     /// ```compile_fail
     /// let heap = mimalloc::Heap::new().unwrap();
@@ -43,29 +45,32 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc<T>(&self, value: T) -> Result<&mut T, AllocError> {
         self.alloc_with(|| value)
     }
 
-    /// As [`alloc`](Self::alloc), with the value made in place.
+    /// Places the value that `make` returns in the heap.
     ///
-    /// Should `make` panic, its room stays taken until the heap goes.
+    /// The block is allocated before `make` is called.
+    ///
+    /// If `make` panics, the block stays allocated until the heap ends.
     ///
     /// # Errors
     ///
-    /// When memory runs out; `make` is then not called.
+    /// Returns an error when memory runs out; `make` is then not called.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc_with<T>(&self, make: impl FnOnce() -> T) -> Result<&mut T, AllocError> {
         const { assert!(!core::mem::needs_drop::<T>(), "nothing would drop it") };
         let place = self.uninit(Layout::new::<T>())?.cast::<T>();
-        // SAFETY: fresh, aligned, and large enough.
+        // SAFETY: `uninit` returned a fresh block that fits the layout of `T`.
         unsafe { place.write(make()) };
-        // SAFETY: initialised, ours alone, and live until the heap ends, which
-        // the returned lifetime forbids.
+        // SAFETY: the value is initialised, and no other reference to the block
+        // exists. The block lives until the heap ends, and the returned
+        // reference borrows the heap.
         Ok(unsafe { &mut *place.as_ptr() })
     }
 
@@ -73,25 +78,29 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc_slice_copy<T: Copy>(&self, slice: &[T]) -> Result<&mut [T], AllocError> {
         let place = self.uninit(Layout::for_value(slice))?.cast::<T>();
-        // SAFETY: fresh, aligned, and as large as the slice.
+        // SAFETY: `uninit` returned a fresh block that fits the layout of the
+        // slice.
         unsafe { place.copy_from_nonoverlapping(NonNull::from(slice).cast(), slice.len()) };
         let place = NonNull::slice_from_raw_parts(place, slice.len());
-        // SAFETY: as in `alloc_with`.
+        // SAFETY: the slice is initialised, and no other reference to the block
+        // exists. The block lives until the heap ends, and the returned
+        // reference borrows the heap.
         Ok(unsafe { &mut *place.as_ptr() })
     }
 
-    /// Makes a slice of `len` values in the heap, each from its index.
+    /// Makes a slice of `len` values in the heap, and calls `make` with each
+    /// index.
     ///
-    /// Should `make` panic, the room stays taken until the heap goes.
+    /// If `make` panics, the block stays allocated until the heap ends.
     ///
     /// # Errors
     ///
-    /// When memory runs out; `make` is then not called.
+    /// Returns an error when memory runs out; `make` is then not called.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc_slice_with<T>(
@@ -103,13 +112,16 @@ impl Heap {
         let layout = Layout::array::<T>(len).map_err(|_| AllocError)?;
         let place = self.uninit(layout)?.cast::<T>();
         for index in 0..len {
-            // SAFETY: within the block.
+            // SAFETY: `index < len`, so the element lies within the block.
             let element = unsafe { place.add(index) };
-            // SAFETY: fresh and aligned.
+            // SAFETY: the element is fresh memory, and aligned as the layout of
+            // the array demands.
             unsafe { element.write(make(index)) };
         }
         let place = NonNull::slice_from_raw_parts(place, len);
-        // SAFETY: all initialised; the rest as in `alloc_with`.
+        // SAFETY: the loop initialised each element, and no other reference to
+        // the block exists. The block lives until the heap ends, and the
+        // returned reference borrows the heap.
         Ok(unsafe { &mut *place.as_ptr() })
     }
 
@@ -117,18 +129,18 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// When memory runs out.
+    /// Returns an error when memory runs out.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "each call makes a block of its own")]
     pub fn alloc_str(&self, text: &str) -> Result<&mut str, AllocError> {
         let bytes = self.alloc_slice_copy(text.as_bytes())?;
-        // SAFETY: a copy of UTF-8.
+        // SAFETY: the bytes are a copy of a `str`, so they are UTF-8.
         Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
     }
 
     #[inline]
     fn uninit(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        // SAFETY: the backend is usable while `self` is.
+        // SAFETY: the backend may be used while `self` is borrowed.
         let block = unsafe { allocator::allocate::<_, false>(self.backend(), layout) };
         block.ok_or(AllocError)
     }

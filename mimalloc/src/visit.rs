@@ -1,9 +1,9 @@
-//! What is in a heap.
+//! Lists the areas and the blocks of a heap.
 //!
-//! mimalloc walks over a heap with a lock of the heap held, and calls a function
-//! for each thing that it finds. No code of the program may run there: it could
-//! wait for a thread that waits for that lock. So what is found is copied, and
-//! the program looks at the copy.
+//! mimalloc walks over a heap with a lock of the heap held, and calls a
+//! function for each area and block. No code of the program may run there,
+//! because such code could wait for a thread that waits for the lock. So the
+//! walk copies what it finds, and the program looks at the copy.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -16,74 +16,78 @@ use crate::error::HeapError;
 use crate::heap::Heap;
 use crate::raw::{self, buffer::Buffer};
 
-/// A run of equally sized blocks of a heap: a mimalloc page.
+/// Describes a run of equally sized blocks of a heap: a mimalloc page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "mi_heap_area_t")]
 pub struct HeapArea {
-    /// Address of the first block.
+    /// The address of the first block.
     pub address: usize,
-    /// Bytes of address space for blocks.
+    /// The bytes of address space for blocks.
     pub reserved: usize,
-    /// Bytes of it that blocks have been made in so far; these take memory.
+    /// The bytes in which mimalloc has made blocks so far; these bytes take
+    /// memory.
     pub committed: usize,
-    /// Blocks in use.
+    /// The number of blocks in use.
     pub used: usize,
-    /// Bytes of a block that may be used.
+    /// The bytes of a block that the program may use.
     pub block_size: usize,
-    /// Bytes from one block to the next, which is more in builds with padding.
+    /// The bytes from one block to the next. Builds with padding have more here
+    /// than in `block_size`.
     pub full_block_size: usize,
 }
 
-/// A block of a heap that is in use.
+/// Describes a block of a heap that is in use.
 ///
-/// It need not be quite what was asked for: blocks with large alignments,
-/// guarded or profiled ones start before the address that the program got, and
-/// all may be larger.
+/// The block may differ from what the program asked for. Blocks with large
+/// alignments, guarded blocks and profiled blocks start before the address that
+/// the program got, and any block may be larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeapBlock {
-    /// Address of the block.
+    /// The address of the block.
     pub address: usize,
-    /// Bytes of it that may be used.
+    /// The bytes of the block that the program may use.
     pub size: usize,
 }
 
-/// What a heap holds, added up over its areas.
+/// Sums up what a heap holds, over all areas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeapUsage {
-    /// Bytes of address space for blocks.
+    /// The bytes of address space for blocks.
     pub reserved: usize,
-    /// Bytes of it that blocks have been made in so far; these take memory.
+    /// The bytes in which mimalloc has made blocks so far; these bytes take
+    /// memory.
     pub committed: usize,
-    /// Bytes of the blocks in use.
+    /// The bytes of the blocks in use.
     pub used: usize,
-    /// Blocks in use.
+    /// The number of blocks in use.
     pub blocks: usize,
 }
 
-/// The areas of a heap, by [`Heap::areas`].
+/// Iterates over the areas of a heap; see [`Heap::areas`].
 pub struct Areas<'heap> {
     areas: Buffer<AreaRecord>,
     next: usize,
     heap: PhantomData<&'heap Heap>,
 }
 
-/// The blocks of a heap that are in use, each with its area, by
+/// Iterates over the blocks of a heap that are in use, each with its area; see
 /// [`Heap::blocks`].
 pub struct Blocks<'heap> {
     areas: Buffer<AreaRecord>,
     addresses: Buffer<usize>,
-    /// The area of the next block, unless that has no more.
+    /// The index of the area of the next block, unless the area has no more
+    /// blocks.
     area: usize,
-    /// How many of that area's blocks were returned.
+    /// The number of blocks of that area that were returned.
     of_area: usize,
     next: usize,
     heap: PhantomData<&'heap Heap>,
 }
 
-/// An area, and how many blocks were found in it.
+/// Holds an area, and how many blocks were found in the area.
 #[derive(Clone, Copy)]
 struct AreaRecord {
     area: HeapArea,
@@ -91,21 +95,21 @@ struct AreaRecord {
 }
 
 impl Heap {
-    /// Returns the areas of the heap, those of all threads, as they are now.
+    /// Returns the areas of the heap, of all threads, as they are now.
     ///
-    /// `&mut self` proves that nobody allocates in the heap or frees meanwhile,
-    /// on this thread or another; collections that borrow the heap must be gone.
-    /// The areas are copied first, so that the program may do anything while it
-    /// looks at them. The copy is in the default heap.
+    /// `&mut self` proves that no thread allocates in the heap or frees a block
+    /// meanwhile; collections that borrow the heap must be gone. The areas are
+    /// copied first, so the program may do anything while it iterates. The copy
+    /// is in the default heap.
     ///
-    /// With a system library of 2.1.7 or before there may be blocks among them
-    /// that ended threads left; see [`Heap`].
+    /// With a system library of 2.1.7 or before, the areas may hold blocks of
+    /// ended threads; see [`Heap`].
     ///
     /// Calls `mi_heap_visit_blocks`.
     ///
     /// # Errors
     ///
-    /// [`HeapError::OutOfMemory`] when there is no memory for the copy.
+    /// Returns [`HeapError::OutOfMemory`] when there is no memory for the copy.
     ///
     /// ```
     /// use mimalloc::Heap;
@@ -118,7 +122,8 @@ impl Heap {
     /// ```
     #[doc(alias = "mi_heap_visit_blocks")]
     pub fn areas(&mut self) -> Result<Areas<'_>, HeapError> {
-        // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
+        // SAFETY: `&mut self` borrows the heap exclusively, so no thread uses
+        // the heap during the call (upstream.md: visiting).
         let (areas, _) = unsafe { self.copied(false) }?;
         Ok(Areas {
             areas,
@@ -129,15 +134,15 @@ impl Heap {
 
     /// Returns each block in use, area by area, as they are now.
     ///
-    /// The order is that of the areas in mimalloc's tables, not that of
-    /// allocation. The copy takes a word for each block. For the rest see
-    /// [`areas`](Self::areas).
+    /// The blocks come in the order of the areas in mimalloc's tables, not in
+    /// the order of allocation. The copy takes a word for each block.
+    /// [`areas`](Self::areas) describes the rest.
     ///
     /// Calls `mi_heap_visit_blocks`.
     ///
     /// # Errors
     ///
-    /// As for [`areas`](Self::areas).
+    /// Returns [`HeapError::OutOfMemory`] when there is no memory for the copy.
     ///
     /// ```
     /// use mimalloc::Heap;
@@ -152,25 +157,29 @@ impl Heap {
     /// ```
     #[doc(alias = "mi_heap_visit_blocks")]
     pub fn blocks(&mut self) -> Result<Blocks<'_>, HeapError> {
-        // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
+        // SAFETY: `&mut self` borrows the heap exclusively, so no thread uses
+        // the heap during the call (upstream.md: visiting).
         unsafe { self.blocks_shared() }
     }
 
-    /// As [`blocks`](Self::blocks), with collections still in the heap.
+    /// Returns each block in use like [`blocks`](Self::blocks), while
+    /// collections are still in the heap.
     ///
     /// The copy is among the blocks of the default heap.
     ///
     /// # Errors
     ///
-    /// As for [`areas`](Self::areas), and when others keep changing the heap.
+    /// Returns [`HeapError::OutOfMemory`] when there is no memory for the copy,
+    /// or when other threads keep changing the heap.
     ///
     /// # Safety
     ///
-    /// - Until the function returns, no thread allocates in this heap, or frees
-    ///   or resizes a block of it.
+    /// - No thread allocates in this heap, or frees or resizes a block of the
+    ///   heap, until the function returns.
     #[doc(alias = "mi_heap_visit_blocks")]
     pub unsafe fn blocks_shared(&self) -> Result<Blocks<'_>, HeapError> {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises that no thread changes the heap during
+        // the call (upstream.md: visiting).
         let (areas, addresses) = unsafe { self.copied(true) }?;
         Ok(Blocks {
             areas,
@@ -182,11 +191,12 @@ impl Heap {
         })
     }
 
-    /// Returns what the heap holds in all. Exact, but for what mimalloc needs
-    /// for its own tables.
+    /// Returns what the heap holds in total.
     ///
-    /// Takes time in proportion to the heap's areas, of which there is one for
-    /// every 64 KiB at least (engine v3), and no memory. Calls
+    /// The sum is exact, except for what mimalloc needs for its own tables.
+    ///
+    /// The call takes time in proportion to the areas of the heap (an area has
+    /// at least 64 KiB on engine v3), and no memory. Calls
     /// `mi_heap_visit_blocks`.
     ///
     /// ```
@@ -206,29 +216,32 @@ impl Heap {
     #[doc(alias = "mi_heap_visit_blocks")]
     pub fn usage(&mut self) -> HeapUsage {
         let mut sum = HeapUsage::default();
-        // SAFETY: the heap is borrowed exclusively, so nothing else uses it.
+        // SAFETY: `&mut self` borrows the heap exclusively, so no thread uses
+        // the heap during the call (upstream.md: visiting).
         unsafe { self.walk(false, &mut sum) };
         sum
     }
 
-    /// Copies the areas, and the addresses of the blocks if asked for.
+    /// Copies the areas, and with `blocks` the addresses of the blocks.
     ///
     /// # Safety
     ///
-    /// As for [`blocks_shared`](Self::blocks_shared).
+    /// - No thread allocates in this heap, or frees or resizes a block of the
+    ///   heap, until the function returns.
     unsafe fn copied(
         &self,
         blocks: bool,
     ) -> Result<(Buffer<AreaRecord>, Buffer<usize>), HeapError> {
-        /// Nothing but a caller that breaks its promise makes a heap grow
-        /// between two walks. A heap may shrink: threads that end free pages
-        /// without blocks.
+        /// Limits the walks after the first. Only a caller that breaks its
+        /// promise makes a heap grow between two walks. A heap may shrink,
+        /// because threads that end free pages without blocks.
         const WALKS: usize = 4;
 
         let mut copy = Snapshot::default();
         // The first walk only counts.
         for _ in 0..=WALKS {
-            // SAFETY: as promised by the caller.
+            // SAFETY: the caller promises that no thread changes the heap
+            // during the call (upstream.md: visiting).
             unsafe { self.walk(blocks, &mut copy) };
             if copy.is_complete() {
                 return Ok((copy.areas, copy.addresses));
@@ -238,23 +251,25 @@ impl Heap {
         Err(HeapError::OutOfMemory)
     }
 
-    /// Has mimalloc find areas and, if asked for, blocks.
+    /// Makes mimalloc find the areas and, with `blocks`, the blocks.
     ///
     /// # Safety
     ///
-    /// As for [`blocks_shared`](Self::blocks_shared).
+    /// - No thread allocates in this heap, or frees or resizes a block of the
+    ///   heap, until the function returns.
     unsafe fn walk<F: Visitor>(&self, blocks: bool, visitor: &mut F) {
         let visitor: *mut F = visitor;
-        // SAFETY: the heap is live and used by nobody else; the visitor's
-        // argument is of its type and outlives the call.
+        // SAFETY: the heap is live, and the caller promises that no thread
+        // changes the heap (upstream.md: visiting). `visitor` points to an `F`
+        // and outlives the call, as `record::<F>` requires.
         unsafe {
             raw::heap::visit(self.as_raw(), blocks, record::<F>, visitor.cast());
         }
     }
 }
 
-/// What hears of areas and blocks, with a lock of the heap held: it does not
-/// allocate, wait, or panic.
+/// Receives areas and blocks. The methods run with a lock of the heap held, so
+/// they do not allocate, wait or panic.
 trait Visitor {
     fn area(&mut self, area: HeapArea);
     fn block(&mut self, address: usize);
@@ -271,7 +286,7 @@ impl Visitor for HeapUsage {
     fn block(&mut self, _: usize) {}
 }
 
-/// What was found, as far as there was room.
+/// Holds the areas and blocks that were found, as far as there was room.
 #[derive(Default)]
 struct Snapshot {
     areas: Buffer<AreaRecord>,
@@ -285,7 +300,7 @@ impl Snapshot {
         self.areas.len() == self.area_count && self.addresses.len() == self.block_count
     }
 
-    /// An empty one with room for all that was found here.
+    /// Returns an empty snapshot with room for all that this snapshot found.
     fn larger(&self) -> Option<Self> {
         Some(Self {
             areas: Buffer::with_capacity(self.area_count)?,
@@ -311,12 +326,13 @@ impl Visitor for Snapshot {
     }
 }
 
-/// What mimalloc calls: with no block for an area, then for each of its blocks.
+/// Passes an area or a block to the visitor. mimalloc calls this function with
+/// no block for an area, then for each block of the area.
 ///
 /// # Safety
 ///
-/// `visitor` points to an `F` that nothing else refers to, `area` is null or
-/// valid for reads.
+/// - `visitor` points to an `F` that no other reference refers to.
+/// - `area` is null or valid for reads.
 unsafe extern "C" fn record<F: Visitor>(
     _heap: *const sys::mi_heap_t,
     area: *const sys::mi_heap_area_t,
@@ -324,13 +340,15 @@ unsafe extern "C" fn record<F: Visitor>(
     _block_size: usize,
     visitor: *mut c_void,
 ) -> bool {
-    // SAFETY: by this function's contract.
+    // SAFETY: the caller promises a valid pointer of this type, which no other
+    // code writes during the call.
     let visitor = unsafe { &mut *visitor.cast::<F>() };
     if !block.is_null() {
         visitor.block(block.addr());
         return true;
     }
-    // SAFETY: by this function's contract.
+    // SAFETY: the caller promises a valid pointer of this type, which no other
+    // code writes during the call.
     if let Some(area) = unsafe { area.as_ref() } {
         visitor.area(HeapArea {
             address: area.blocks.addr(),
@@ -377,7 +395,7 @@ impl Iterator for Blocks<'_> {
         };
         self.next += 1;
         self.of_area += 1;
-        // Blocks of an area are all alike.
+        // All blocks of an area have one size.
         let size = found.area.block_size;
         Some((found.area, HeapBlock { address, size }))
     }

@@ -1,12 +1,13 @@
-//! `Allocator` of allocator-api2 0.2, which hashbrown and bumpalo use.
+//! Implements `Allocator` of allocator-api2 0.2, which hashbrown and bumpalo
+//! use.
 //!
-//! That crate has a `nightly` feature, which any crate in the graph may switch
-//! on and which turns its trait into core's own. Then, with our `nightly`
-//! feature too, implementing both would implement one trait twice. Cargo tells
-//! nobody about a dependency's features, but the two modes differ in a name:
-//! only core's module has the old alias `LayoutErr`. A glob import shadows the
-//! alias of the same name around it if there is one, and the types below
-//! become placeholders.
+//! allocator-api2 has a feature `nightly`, which makes its trait core's own.
+//! Any crate in the graph may switch on this feature. With our `nightly`
+//! feature as well, implementing both traits would implement one trait twice.
+//! Cargo does not tell a crate about the features of a dependency, but a name
+//! differs between the two modes: only core's module has the old alias
+//! `LayoutErr`. A glob import of that alias shadows the alias of the same name
+//! around the import, and the types below become placeholders.
 
 use crate::{Heap, LocalHeap, MiMalloc, SharedHeap};
 
@@ -29,7 +30,8 @@ mod implementations {
     use super::*;
     use crate::raw::backend;
 
-    /// Stands in for an allocator that has the trait already. Has no values.
+    /// Stands in for an allocator that already has the trait. The type has no
+    /// values.
     #[derive(Debug)]
     pub enum Placeholder<const N: usize> {}
 
@@ -45,7 +47,7 @@ mod implementations {
         type Implementor<T, const N: usize>;
     }
 
-    /// The trait is not core's.
+    /// Marks that the trait is not core's.
     #[derive(Debug)]
     pub struct SeparateTrait;
 
@@ -53,7 +55,7 @@ mod implementations {
         type Implementor<T, const N: usize> = T;
     }
 
-    /// The trait is core's: `LayoutErr` is an alias of this type.
+    /// Marks that the trait is core's: `LayoutErr` is an alias of this type.
     impl ModeType for core::alloc::LayoutError {
         type Implementor<T, const N: usize> = Placeholder<N>;
     }

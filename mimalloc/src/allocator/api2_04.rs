@@ -1,4 +1,4 @@
-//! `Allocator` of allocator-api2 0.4.
+//! Implements `Allocator` of allocator-api2 0.4.
 
 use crate::{Heap, LocalHeap, MiMalloc, SharedHeap};
 

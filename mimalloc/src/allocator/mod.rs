@@ -1,28 +1,29 @@
-//! One body for every allocator trait there is.
+//! Implements each version of the `Allocator` trait with one macro.
 //!
-//! The traits of allocator-api2 0.2 and 0.4 and of nightly's `core::alloc` are
-//! the same but for their path. Each is implemented in a file of its own by
-//! the macro below, for each allocator of this crate; `&A` is an allocator
-//! wherever `A` is, by the traits' own blanket implementations.
+//! The traits of allocator-api2 0.2 and 0.4 and of nightly's `core::alloc`
+//! differ only in their paths. The macro below implements each trait in a file
+//! of its own, for each allocator of this crate. `&A` is an allocator if `A`
+//! is, by the blanket implementations of the traits.
 
-/// Implements one trait flavour for one allocator.
+/// Implements one version of the trait for one allocator.
 macro_rules! impl_allocator {
     ($api:ident :: alloc; $($generics:lifetime)?; $type:ty) => {
         impl_allocator!(@ ($api::alloc::Allocator), ($api::alloc::AllocError); $($generics)?; $type);
     };
     (@ ($allocator:path), ($error:path); $($generics:lifetime)?; $type:ty) => {
-        // SAFETY: blocks come from and go back to the core, which keeps them
-        // valid until they are freed or their heap is destroyed. A heap is
-        // destroyed only when the last value that this trait is implemented
-        // for, or that borrows it, is gone; moving a handle moves no block;
-        // clones are handles of the same heap.
+        // SAFETY: `raw::allocator` allocates and frees the blocks, and the
+        // blocks stay valid until they are freed or their heap is destroyed. A
+        // heap is destroyed only after the last value that implements this
+        // trait for the heap, or borrows the heap, is gone (upstream.md: heap
+        // destruction). Moving a handle moves no block, and clones are handles
+        // of the same heap.
         unsafe impl$(<$generics>)? $allocator for $type {
             #[inline]
             fn allocate(
                 &self,
                 layout: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: `backend` is usable while `self` is.
+                // SAFETY: `backend` may be used while `self` is borrowed.
                 let block = unsafe {
                     crate::raw::allocator::allocate::<_, false>(self.backend(), layout)
                 };
@@ -34,7 +35,7 @@ macro_rules! impl_allocator {
                 &self,
                 layout: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: `backend` is usable while `self` is.
+                // SAFETY: `backend` may be used while `self` is borrowed.
                 let block = unsafe {
                     crate::raw::allocator::allocate::<_, true>(self.backend(), layout)
                 };
@@ -47,8 +48,8 @@ macro_rules! impl_allocator {
                 ptr: ::core::ptr::NonNull<u8>,
                 layout: ::core::alloc::Layout,
             ) {
-                // SAFETY: currently allocated via `self` and fitting, as the
-                // caller promises.
+                // SAFETY: the caller promises that `ptr` is currently allocated
+                // via `self`, and that `layout` fits.
                 unsafe { crate::raw::allocator::deallocate(ptr, layout) }
             }
 
@@ -59,8 +60,9 @@ macro_rules! impl_allocator {
                 old: ::core::alloc::Layout,
                 new: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: currently allocated via `self`, fitting `old`, and
-                // `new` at least as large, as the caller promises.
+                // SAFETY: the caller promises that `ptr` is currently allocated
+                // via `self`, that `old` fits, and that `new` is at least as
+                // large as `old`.
                 let block = unsafe {
                     crate::raw::allocator::grow::<_, false>(self.backend(), ptr, old, new)
                 };
@@ -74,7 +76,9 @@ macro_rules! impl_allocator {
                 old: ::core::alloc::Layout,
                 new: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: as for `grow`.
+                // SAFETY: the caller promises the same as for `grow`: `ptr` is
+                // currently allocated via `self`, `old` fits, and `new` is at
+                // least as large.
                 let block = unsafe {
                     crate::raw::allocator::grow::<_, true>(self.backend(), ptr, old, new)
                 };
@@ -88,8 +92,9 @@ macro_rules! impl_allocator {
                 old: ::core::alloc::Layout,
                 new: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<[u8]>, $error> {
-                // SAFETY: currently allocated via `self`, fitting `old`, and
-                // `new` at most as large, as the caller promises.
+                // SAFETY: the caller promises that `ptr` is currently allocated
+                // via `self`, that `old` fits, and that `new` is at most as
+                // large as `old`.
                 let block = unsafe {
                     crate::raw::allocator::shrink(self.backend(), ptr, old, new)
                 };
@@ -106,7 +111,7 @@ mod api2_04;
 #[cfg(feature = "nightly")]
 mod nightly;
 
-/// The block as the traits return it: exactly as long as asked for.
+/// Returns the block as the traits demand, exactly as long as `size`.
 #[inline(always)]
 #[allow(dead_code, reason = "used by each trait flavour that is switched on")]
 fn slice(block: Option<core::ptr::NonNull<u8>>, size: usize) -> Option<core::ptr::NonNull<[u8]>> {

@@ -1,4 +1,5 @@
-//! `core::alloc::Allocator`, for the standard library's own collections.
+//! Implements `core::alloc::Allocator`, for the collections of the standard
+//! library.
 
 use crate::{Heap, LocalHeap, MiMalloc, SharedHeap};
 

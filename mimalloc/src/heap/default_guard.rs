@@ -1,9 +1,9 @@
-//! What keeps a heap in the place of a thread's default one.
+//! Defines the guard that keeps a heap the default of a thread.
 
 use super::Heap;
 use crate::raw::engine;
 
-/// Keeps a heap the default of the thread; see [`Heap::set_default`].
+/// Keeps a heap the default heap of the thread; see [`Heap::set_default`].
 #[derive(Debug)]
 pub struct DefaultGuard<'heap> {
     pub(super) before: engine::DefaultBefore,
@@ -12,9 +12,10 @@ pub struct DefaultGuard<'heap> {
 
 impl Drop for DefaultGuard<'_> {
     fn drop(&mut self) {
-        // SAFETY: the thread's default before; `set_default` makes the caller
-        // nest guards and drop them before the thread ends, so that it is still
-        // live.
+        // SAFETY: `before` was the default of this thread. The caller of
+        // `set_default` promised to nest guards and to drop the guards before
+        // the thread ends, so `before` is still live (upstream.md: default
+        // heap).
         unsafe { engine::restore_default(self.heap.as_raw(), self.before) };
     }
 }
