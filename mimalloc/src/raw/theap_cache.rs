@@ -164,7 +164,7 @@ mod imp {
 
 #[cfg(not(mimalloc_theap_cache))]
 mod imp {
-    /// Identifies a heap. A number is never zero and never given out twice.
+    /// Stands for the number that a heap has where theaps are cached.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct HeapId;
 
