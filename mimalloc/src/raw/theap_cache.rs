@@ -130,8 +130,8 @@ mod imp {
     /// Holds the listener that mimalloc calls.
     struct Listener(UnsafeCell<sys::mimalloc_sys_thread_done_t>);
 
-    // SAFETY: Rust code never reads or writes the contents; `remember` passes
-    // the pointer to C, once.
+    // SAFETY: Rust code never reads or writes the contents; only the pointer is
+    // passed to C, once.
     unsafe impl Sync for Listener {}
 
     /// Adds the current thread's theap of a heap to the cache.

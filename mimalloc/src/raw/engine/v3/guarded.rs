@@ -24,7 +24,7 @@ pub(crate) unsafe fn set_guarded_sample_rate(
     // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { own_theap(heap) }?;
     // SAFETY: `own_theap` returned this thread's own theap of a live heap,
-    // which no other thread reads.
+    // which only this thread may use (upstream.md: theap lifetime).
     unsafe { sys::mi_theap_guarded_set_sample_rate(theap, rate, seed) };
     Ok(())
 }
@@ -43,7 +43,7 @@ pub(crate) unsafe fn set_guarded_size_bound(
     // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { own_theap(heap) }?;
     // SAFETY: `own_theap` returned this thread's own theap of a live heap,
-    // which no other thread reads.
+    // which only this thread may use (upstream.md: theap lifetime).
     unsafe { sys::mi_theap_guarded_set_size_bound(theap, min, max) };
     Ok(())
 }
