@@ -1,20 +1,20 @@
-//! The allocation core: from a [`Layout`] to the cheapest sound C call.
+//! Turns a [`Layout`] into the cheapest sound C call.
 //!
-//! Everything here inlines. A layout is nearly always a compile-time constant,
-//! and then no test on size or alignment is left in the machine code; the
-//! over-aligned cases stay out of line so that they cost the common ones
-//! nothing. What each step relies on:
+//! All common paths are inlined. A layout is nearly always a compile-time
+//! constant, so the machine code keeps no test of size or alignment. The
+//! over-aligned cases stay out of line and cost the common cases nothing. The
+//! steps rely on these facts of `upstream.md`:
 //!
-//! - *Small allocation*: the small entries take any size up to `SMALL_MAX`.
-//! - *Small free*: a block that fits `align <= size <= SMALL_MAX` lies in a
-//!   small page (upstream: `mi_free_csize_aligned`). This holds for blocks of
-//!   every entry used here, and after every way of resizing below.
-//! - *Resizing in place* happens only in upstream's `mi_realloc` family, which
-//!   keeps a block only while at least half of it is used: a block resized to
-//!   `SMALL_MAX` or less is then in a small page. `mi_expand` has no such bound
-//!   and is used for growing only.
-//! - A resize that changes the alignment may stay in place only when the old
-//!   alignment was modest (`KEEP_ALIGN_MAX`).
+//! - *small allocation*: the small entries take any size up to `SMALL_MAX`.
+//! - *small frees*: a block that fits `align <= size <= SMALL_MAX` lies in a
+//!   small page. This holds for blocks of every entry used here, and after each
+//!   way of resizing below.
+//! - *resizing in place*: the `mi_realloc` family keeps a block only while at
+//!   least half of the block is used. A block resized to `SMALL_MAX` or less is
+//!   therefore in a small page. `mi_expand` has no such bound, so this crate
+//!   only grows blocks with `mi_expand`.
+//! - *changed alignment*: a resize that changes the alignment may stay in place
+//!   only if the old alignment is at most `KEEP_ALIGN_MAX`.
 
 use core::alloc::Layout;
 use core::ffi::c_void;
@@ -29,12 +29,12 @@ use super::size_class::{
     WORD, fits_default_align, is_refused, is_small, probably_aligned, probably_aligned_large,
 };
 
-/// Allocates a block for `layout`, whose size is not zero; null when out of
-/// memory.
+/// Allocates a block for `layout`, or returns null when memory runs out.
 ///
 /// # Safety
 ///
-/// `layout.size() != 0`, and `backend` is usable on this thread.
+/// - `layout.size()` is not zero.
+/// - `backend` is usable on this thread.
 #[inline(always)]
 pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u8 {
     let (size, align) = (layout.size(), layout.align());
@@ -43,26 +43,32 @@ pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u
     }
     if fits_default_align(size, align) {
         if is_small(size) {
-            // SAFETY: `is_small` is the entry's bound; the backend is usable.
+            // SAFETY: `is_small` checks the entry's bound (upstream.md: small
+            // allocation), and the caller promises a usable backend.
             unsafe { backend.malloc_small(size) }.cast()
         } else {
-            // SAFETY: the backend is usable.
+            // SAFETY: the caller promises a usable backend; any size and power
+            // of two is valid.
             unsafe { backend.malloc(size) }.cast()
         }
     } else if probably_aligned(size, align) {
-        // SAFETY: `probably_aligned` includes `is_small`.
+        // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
+        // alignment is a power of two, and the caller promises the rest.
         unsafe { alloc_and_check::<S, false>(backend, size, align) }
     } else {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         unsafe { over_aligned(backend, size, align) }
     }
 }
 
-/// As [`allocate`], all `layout.size()` bytes zero.
+/// Allocates a block of zeros for `layout`, or returns null when memory runs
+/// out.
 ///
 /// # Safety
 ///
-/// As for [`allocate`].
+/// - `layout.size()` is not zero.
+/// - `backend` is usable on this thread.
 #[inline(always)]
 pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) -> *mut u8 {
     let (size, align) = (layout.size(), layout.align());
@@ -71,26 +77,33 @@ pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) ->
     }
     if fits_default_align(size, align) {
         if is_small(size) {
-            // SAFETY: `is_small` is the entry's bound; the backend is usable.
+            // SAFETY: `is_small` checks the entry's bound (upstream.md: small
+            // allocation), and the caller promises a usable backend.
             unsafe { backend.zalloc_small(size) }.cast()
         } else {
-            // SAFETY: the backend is usable.
+            // SAFETY: the caller promises a usable backend; any size and power
+            // of two is valid.
             unsafe { backend.zalloc(size) }.cast()
         }
     } else if probably_aligned(size, align) {
-        // SAFETY: `probably_aligned` includes `is_small`.
+        // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
+        // alignment is a power of two, and the caller promises the rest.
         unsafe { alloc_and_check::<S, true>(backend, size, align) }
     } else {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         unsafe { aligned::<S, true>(backend, size, align) }
     }
 }
 
-/// Over-aligned small blocks: take a plain one and look at its address.
+/// Allocates an over-aligned small block: tries a plain block and checks its
+/// address first.
 ///
 /// # Safety
 ///
-/// `0 < size <= SMALL_MAX`, `align` is a power of two, `backend` is usable.
+/// - `0 < size <= SMALL_MAX`.
+/// - `align` is a power of two.
+/// - `backend` is usable on this thread.
 #[inline(never)]
 unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     backend: S,
@@ -98,72 +111,89 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     align: usize,
 ) -> *mut u8 {
     let block = if ZERO {
-        // SAFETY: the caller keeps `size` small.
+        // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
+        // (upstream.md: small allocation).
         unsafe { backend.zalloc_small(size) }
     } else {
-        // SAFETY: the caller keeps `size` small.
+        // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
+        // (upstream.md: small allocation).
         unsafe { backend.malloc_small(size) }
     };
     if block.addr() & (align - 1) == 0 {
         return block.cast();
     }
-    // SAFETY: the block is live and nobody else has seen it.
+    // SAFETY: mimalloc returned the block, or null, just now and no other code
+    // has the pointer; `mi_free` also takes null.
     unsafe { sys::mi_free(block) };
-    // SAFETY: the backend is usable.
+    // SAFETY: the caller promises a usable backend; any size and power of two
+    // is valid.
     unsafe { aligned::<S, ZERO>(backend, size, align) }
 }
 
-/// Over-aligned larger blocks.
+/// Allocates an over-aligned block, of any size.
 ///
 /// # Safety
 ///
-/// `size != 0`, `align` is a power of two, `backend` is usable.
+/// - `size` is not zero.
+/// - `align` is a power of two.
+/// - `backend` is usable on this thread.
 #[inline(never)]
 unsafe fn over_aligned<S: RawAlloc>(backend: S, size: usize, align: usize) -> *mut u8 {
     if probably_aligned_large(size, align) {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         let block = unsafe { backend.malloc(size) };
         if block.addr() & (align - 1) == 0 {
             return block.cast();
         }
-        // SAFETY: the block is live and nobody else has seen it.
+        // SAFETY: mimalloc returned the block, or null, just now and no other
+        // code has the pointer; `mi_free` also takes null.
         unsafe { sys::mi_free(block) };
     }
-    // SAFETY: the backend is usable.
+    // SAFETY: the caller promises a usable backend; any size and power of two
+    // is valid.
     unsafe { aligned::<S, false>(backend, size, align) }
 }
 
-/// A block from the entry that takes an alignment.
+/// Allocates a block through the entry that takes an alignment.
 ///
 /// # Safety
 ///
-/// `size != 0`, `align` is a power of two, `backend` is usable.
+/// - `size` is not zero.
+/// - `align` is a power of two.
+/// - `backend` is usable on this thread.
 #[inline(always)]
 unsafe fn aligned<S: RawAlloc, const ZERO: bool>(backend: S, size: usize, align: usize) -> *mut u8 {
     let block = if ZERO {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         unsafe { backend.zalloc_aligned(size, align) }
     } else {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         unsafe { backend.malloc_aligned(size, align) }
     };
     #[cfg(mimalloc_realign)]
     if block.addr() & (align - 1) != 0 {
-        // SAFETY: the block is live and nobody else has seen it.
+        // SAFETY: mimalloc returned the block, or null, just now and no other
+        // code has the pointer; `mi_free` also takes null.
         unsafe { sys::mi_free(block) };
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         return unsafe { aligned_once_more::<S, ZERO>(backend, size, align) };
     }
     block.cast()
 }
 
-/// Old libraries (2.0.9) take blocks of up to 1024 bytes whose size is a
-/// multiple of the alignment for aligned, and some are not. Other sizes they
-/// align for sure.
+/// Allocates a block with one byte more, which old libraries align reliably.
+/// Version 2.0.9 assumes that a block of up to 1024 bytes is aligned if its
+/// size is a multiple of the alignment, and some such blocks are not.
 ///
 /// # Safety
 ///
-/// As for [`aligned`].
+/// - `size` is not zero.
+/// - `align` is a power of two.
+/// - `backend` is usable on this thread.
 #[cold]
 #[cfg(mimalloc_realign)]
 unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
@@ -172,16 +202,19 @@ unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
     align: usize,
 ) -> *mut u8 {
     let block = if ZERO {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         unsafe { backend.zalloc_aligned(size + 1, align) }
     } else {
-        // SAFETY: the backend is usable.
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
         unsafe { backend.malloc_aligned(size + 1, align) }
     };
     if block.addr() & (align - 1) == 0 {
         return block.cast();
     }
-    // SAFETY: the block is live and nobody else has seen it.
+    // SAFETY: mimalloc returned the block, or null, just now and no other code
+    // has the pointer; `mi_free` also takes null.
     unsafe { sys::mi_free(block) };
     ptr::null_mut()
 }
@@ -190,52 +223,56 @@ unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
 ///
 /// # Safety
 ///
-/// `ptr` is a live block that fits `layout`, whose size is not zero.
+/// - `ptr` is a live block that fits `layout`.
+/// - `layout.size()` is not zero.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
     let (size, align) = (layout.size(), layout.align());
     #[cfg(mimalloc_sized_free)]
     if align > size {
-        // A call of its own, so that two jumps decide where the layout is not
-        // constant: the compiler would rather combine two flags into one.
-        // SAFETY: the block is live.
+        // A separate call makes two jumps decide where the layout is not
+        // constant; the compiler would otherwise combine two flags into one.
+        // SAFETY: the caller promises a live block and gives it up.
         unsafe { free_over_aligned(ptr) };
     } else if is_small_free(size, align) {
-        // SAFETY: the block is live, hence not null, and in a small page, as
-        // the module's documentation shows for all blocks that fit here.
+        // SAFETY: a live block is not null, and one that fits `align <= size <=
+        // SMALL_MAX` is in a small page (upstream.md: small frees; the module's
+        // documentation covers resized blocks).
         unsafe { sys::mi_free_small_nonnull(ptr.cast()) };
     } else {
-        // SAFETY: the block is live.
+        // SAFETY: the caller promises a live block and gives it up.
         unsafe { sys::mi_free(ptr.cast()) };
     }
     #[cfg(not(mimalloc_sized_free))]
     {
         let _ = (size, align);
-        // SAFETY: the block is live.
+        // SAFETY: the caller promises a live block and gives it up.
         unsafe { sys::mi_free(ptr.cast()) };
     }
 }
 
-/// Frees a block that is smaller than its alignment, which is rare.
+/// Frees a block that is smaller than its alignment. Such blocks are rare.
 ///
 /// # Safety
 ///
-/// `ptr` is a live block.
+/// `ptr` is a live block of mimalloc.
 #[cfg(mimalloc_sized_free)]
 #[cold]
 #[inline(never)]
 unsafe fn free_over_aligned(ptr: *mut u8) {
-    // SAFETY: the block is live.
+    // SAFETY: the caller promises a live block and gives it up.
     unsafe { sys::mi_free(ptr.cast()) };
 }
 
-/// Resizes a block at its alignment, keeping the contents. Null leaves the old
-/// block as it was.
+/// Resizes a block at its alignment and keeps the contents. On null, the old
+/// block is unchanged.
 ///
 /// # Safety
 ///
-/// `ptr` is a live block that fits `old`; neither `old.size()` nor `new_size`
-/// is zero, and `new_size` is valid for the alignment; `backend` is usable.
+/// - `ptr` is a live block that fits `old`.
+/// - Neither `old.size()` nor `new_size` is zero.
+/// - `new_size` is valid for the alignment of `old`.
+/// - `backend` is usable on this thread.
 #[inline(always)]
 pub(crate) unsafe fn resize<S: RawAlloc>(
     backend: S,
@@ -247,32 +284,35 @@ pub(crate) unsafe fn resize<S: RawAlloc>(
         return ptr::null_mut();
     }
     if !fits_default_align(new_size, old.align()) {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises the same list for this function.
         return unsafe { resize_aligned(backend, ptr, old, new_size) };
     }
-    // Growing a small block to at least its double can't stay in place (but
-    // for the tiniest): going there directly spares asking for its page.
+    // A small block that grows to at least twice its size cannot stay in place,
+    // except for the smallest. Allocating at once avoids looking up its page.
     if is_small(new_size) && new_size >= 2 * old.size() && new_size > 2 * WORD {
-        // SAFETY: `is_small` is the entry's bound; the backend is usable.
+        // SAFETY: `is_small` checks the entry's bound (upstream.md: small
+        // allocation), and the caller promises a usable backend.
         let new = unsafe { backend.malloc_small(new_size) }.cast::<u8>();
         if !new.is_null() {
             // SAFETY: both blocks are live and distinct, and both hold
             // `old.size()` bytes, since `new_size` is the larger.
             unsafe { ptr::copy_nonoverlapping(ptr, new, old.size()) };
-            // SAFETY: `ptr` fits `old` and is given up for `new`.
+            // SAFETY: `ptr` fits `old`; its contents are copied, and the caller
+            // uses `new` from now on.
             unsafe { deallocate(ptr, old) };
         }
         return new;
     }
-    // SAFETY: the block is live and the backend usable.
+    // SAFETY: the caller promises a live block of mimalloc and a usable
+    // backend.
     unsafe { backend.realloc(ptr.cast(), new_size) }.cast()
 }
 
-/// [`resize`] at an alignment that plain blocks don't have.
+/// Resizes a block as [`resize`] does, at an alignment that plain blocks lack.
 ///
 /// # Safety
 ///
-/// As for [`resize`].
+/// The caller promises what [`resize`] lists.
 #[inline(never)]
 unsafe fn resize_aligned<S: RawAlloc>(
     backend: S,
@@ -280,24 +320,28 @@ unsafe fn resize_aligned<S: RawAlloc>(
     old: Layout,
     new_size: usize,
 ) -> *mut u8 {
-    // SAFETY: the block is live and the backend usable.
+    // SAFETY: the caller promises a live block of mimalloc and a usable
+    // backend.
     match unsafe { backend.realloc_aligned(ptr.cast(), new_size, old.align()) } {
         Some(new) => new.cast(),
         None => {
-            // SAFETY: the caller vouches for size and alignment.
+            // SAFETY: the caller promises that `new_size` is valid for the
+            // alignment, which comes from a layout.
             let new = unsafe { Layout::from_size_align_unchecked(new_size, old.align()) };
-            // SAFETY: as promised by the caller.
+            // SAFETY: the caller promises a live block that fits `old`, sizes
+            // that are not zero, and a usable backend.
             unsafe { relocate(backend, ptr, old, new) }
         }
     }
 }
 
-/// Allocates for `new`, copies what fits, frees the old block.
+/// Allocates a block for `new`, copies what fits, and frees the old block.
 ///
 /// # Safety
 ///
-/// `ptr` is a live block that fits `old`; neither size is zero; `backend` is
-/// usable.
+/// - `ptr` is a live block that fits `old`.
+/// - Neither size is zero.
+/// - `backend` is usable on this thread.
 #[inline(never)]
 pub(super) unsafe fn relocate<S: RawAlloc>(
     backend: S,
@@ -305,25 +349,28 @@ pub(super) unsafe fn relocate<S: RawAlloc>(
     old: Layout,
     new: Layout,
 ) -> *mut u8 {
-    // SAFETY: the size is not zero and the backend usable.
+    // SAFETY: the caller promises a size that is not zero and a usable backend.
     let to = unsafe { allocate(backend, new) };
     if !to.is_null() {
         let kept = old.size().min(new.size());
         // SAFETY: both blocks are live, distinct and hold `kept` bytes.
         unsafe { ptr::copy_nonoverlapping(ptr, to, kept) };
-        // SAFETY: `ptr` fits `old` and is given up for `to`.
+        // SAFETY: `ptr` fits `old`; its contents are copied, and the caller
+        // uses `to` from now on.
         unsafe { deallocate(ptr, old) };
     }
     to
 }
 
-/// Bytes that a live block can hold, at least what was asked for.
+/// Returns the number of bytes that a live block can hold, which is at least
+/// the size asked for.
 ///
 /// # Safety
 ///
-/// `ptr` is a live block.
+/// `ptr` is a live block of mimalloc.
 #[inline(always)]
 pub(crate) unsafe fn usable_size(ptr: *const c_void) -> usize {
-    // SAFETY: the block is live.
+    // SAFETY: the caller promises a live block, and `mi_usable_size` only reads
+    // the data of its page.
     unsafe { sys::mi_usable_size(ptr) }
 }

@@ -1,4 +1,5 @@
-//! The methods of the allocator traits, for any backend, on the core in `alloc`.
+//! Implements the methods of the allocator traits for each backend, on the core
+//! in `alloc`.
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -9,15 +10,16 @@ use super::alloc;
 use super::backend::RawAlloc;
 use super::size_class::{KEEP_ALIGN_MAX, is_refused};
 
-/// From here on a zeroed growth that moves takes fresh zeroed memory from the
-/// system rather than writing zeros: untouched pages then stay untouched.
+/// Smallest new size at which a zeroed growth that moves takes fresh zeroed
+/// memory from the system instead of writing zeros. Untouched pages then stay
+/// untouched.
 const FRESH_ZERO_MIN: usize = 128 * 1024;
 
-/// [`alloc::resize`] for containers, where the alignment may change too.
+/// Resizes a block as [`alloc::resize`] does, and also changes the alignment.
 ///
 /// # Safety
 ///
-/// As for [`alloc::resize`], with `new` for `new_size`.
+/// The caller promises what [`alloc::resize`] lists, with `new` for `new_size`.
 #[inline(always)]
 unsafe fn resize_layout<S: RawAlloc>(
     backend: S,
@@ -26,10 +28,11 @@ unsafe fn resize_layout<S: RawAlloc>(
     new: Layout,
 ) -> *mut u8 {
     if old.align() == new.align() {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises the list of `alloc::resize`, and the
+        // alignments are equal.
         unsafe { alloc::resize(backend, ptr, old, new.size()) }
     } else {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises the same list for this function.
         unsafe { change_align(backend, ptr, old, new) }
     }
 }
@@ -38,26 +41,28 @@ unsafe fn resize_layout<S: RawAlloc>(
 ///
 /// # Safety
 ///
-/// As for [`resize_layout`].
+/// The caller promises what [`resize_layout`] lists.
 #[inline(never)]
 unsafe fn change_align<S: RawAlloc>(backend: S, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
     if old.align() <= KEEP_ALIGN_MAX && !is_refused(new.size(), new.align()) {
-        // SAFETY: the block is live and the backend usable; an alignment this
-        // modest never makes a block point into a larger page.
+        // SAFETY: the caller promises a live block and a usable backend; the
+        // old alignment is small enough that the block cannot point into a
+        // larger page (upstream.md: changed alignment).
         let moved = unsafe { backend.realloc_aligned(ptr.cast(), new.size(), new.align()) };
         if let Some(moved) = moved {
             return moved.cast();
         }
     }
-    // SAFETY: as promised by the caller.
+    // SAFETY: the caller promises a live block that fits `old`, sizes that are
+    // not zero, and a usable backend.
     unsafe { alloc::relocate(backend, ptr, old, new) }
 }
 
-/// `Allocator::allocate` for any backend.
+/// Implements `Allocator::allocate` for each backend.
 ///
 /// # Safety
 ///
-/// What `backend` was made with still holds.
+/// The promises made to create `backend` still hold.
 #[inline(always)]
 pub(crate) unsafe fn allocate<S: RawAlloc, const ZERO: bool>(
     backend: S,
@@ -70,15 +75,17 @@ pub(crate) unsafe fn allocate<S: RawAlloc, const ZERO: bool>(
         return None;
     }
     NonNull::new(if ZERO {
-        // SAFETY: the size is not zero and the backend usable.
+        // SAFETY: the size was checked above, and `is_available` returned true,
+        // so the backend is usable on this thread.
         unsafe { alloc::allocate_zeroed(backend, layout) }
     } else {
-        // SAFETY: the size is not zero and the backend usable.
+        // SAFETY: the size was checked above, and `is_available` returned true,
+        // so the backend is usable on this thread.
         unsafe { alloc::allocate(backend, layout) }
     })
 }
 
-/// `Allocator::deallocate` for every backend.
+/// Implements `Allocator::deallocate` for each backend.
 ///
 /// # Safety
 ///
@@ -86,17 +93,19 @@ pub(crate) unsafe fn allocate<S: RawAlloc, const ZERO: bool>(
 #[inline(always)]
 pub(crate) unsafe fn deallocate(ptr: NonNull<u8>, layout: Layout) {
     if layout.size() != 0 {
-        // SAFETY: a block that fits a layout with a size is a live one of C's.
+        // SAFETY: a block with a nonzero size came from mimalloc; the caller
+        // promises that the block is live and fits `layout`.
         unsafe { alloc::deallocate(ptr.as_ptr(), layout) };
     }
 }
 
-/// `Allocator::grow` and `Allocator::grow_zeroed` for any backend.
+/// Implements `Allocator::grow` and `Allocator::grow_zeroed` for each backend.
 ///
 /// # Safety
 ///
-/// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() >= old.size()`; what `backend` was made with still holds.
+/// - `ptr` is currently allocated by this crate and fits `old`.
+/// - `new.size() >= old.size()`.
+/// - The promises made to create `backend` still hold.
 #[inline(always)]
 pub(crate) unsafe fn grow<S: RawAlloc, const ZERO: bool>(
     backend: S,
@@ -106,18 +115,20 @@ pub(crate) unsafe fn grow<S: RawAlloc, const ZERO: bool>(
 ) -> Option<NonNull<u8>> {
     debug_assert!(new.size() >= old.size());
     if old.size() == 0 {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises that the promises for `backend` still
+        // hold.
         return unsafe { allocate::<S, ZERO>(backend, new) };
     }
     if !backend.is_available() {
         return None;
     }
     if ZERO && new.size() >= FRESH_ZERO_MIN {
-        // SAFETY: neither size is zero, as `new` is the larger; the rest is the
-        // caller's promise.
+        // SAFETY: `old.size()` is not zero and `new` is at least as large; the
+        // caller promises the rest, and `is_available` returned true.
         return NonNull::new(unsafe { grow_zeroed_large(backend, ptr.as_ptr(), old, new) });
     }
-    // SAFETY: as above.
+    // SAFETY: neither size is zero, the backend is available, and the caller
+    // promises that `ptr` fits `old`.
     let grown = unsafe { resize_layout(backend, ptr.as_ptr(), old, new) };
     if ZERO {
         // SAFETY: `grown` is null or holds `new.size()` bytes.
@@ -126,14 +137,16 @@ pub(crate) unsafe fn grow<S: RawAlloc, const ZERO: bool>(
     NonNull::new(grown)
 }
 
-/// Grows a block to a large size with a zero tail.
+/// Grows a block to a large size and zeroes the new bytes.
 ///
-/// Never upstream's `mi_rezalloc`, which zeroes only what lies beyond the old
-/// block's usable size and so exposes old contents after any earlier shrink.
+/// This function avoids `mi_rezalloc`, which zeroes only the bytes beyond the
+/// old block's usable size and exposes old contents after an earlier shrink
+/// (upstream.md: zeroing).
 ///
 /// # Safety
 ///
-/// As for [`grow`], with sizes that are not zero.
+/// The caller promises what [`grow`] lists, that neither size is zero, and that
+/// `backend` is usable on this thread.
 #[inline(never)]
 unsafe fn grow_zeroed_large<S: RawAlloc>(
     backend: S,
@@ -142,7 +155,8 @@ unsafe fn grow_zeroed_large<S: RawAlloc>(
     new: Layout,
 ) -> *mut u8 {
     if old.align() == new.align() {
-        // SAFETY: the block is live; it is only asked to grow.
+        // SAFETY: the caller promises a live block, and `new` is not smaller,
+        // so the block only grows (upstream.md: resizing in place).
         let same = unsafe { sys::mi_expand(ptr.cast(), new.size()) };
         if !same.is_null() {
             // SAFETY: the block now holds `new.size()` bytes.
@@ -150,12 +164,14 @@ unsafe fn grow_zeroed_large<S: RawAlloc>(
             return ptr;
         }
     }
-    // SAFETY: the size is not zero and the backend usable.
+    // SAFETY: the size was checked above, and `is_available` returned true, so
+    // the backend is usable on this thread.
     let to = unsafe { alloc::allocate_zeroed(backend, new) };
     if !to.is_null() {
         // SAFETY: both blocks are live, distinct and hold `old.size()` bytes.
         unsafe { ptr::copy_nonoverlapping(ptr, to, old.size()) };
-        // SAFETY: `ptr` fits `old` and is given up for `to`.
+        // SAFETY: `ptr` fits `old`; its contents are copied, and the caller
+        // uses `to` from now on.
         unsafe { alloc::deallocate(ptr, old) };
     }
     to
@@ -176,12 +192,13 @@ unsafe fn zero_tail(ptr: *mut u8, from: usize, to: usize) {
     }
 }
 
-/// `Allocator::shrink` for any backend.
+/// Implements `Allocator::shrink` for each backend.
 ///
 /// # Safety
 ///
-/// `ptr` is currently allocated by this crate and fits `old`;
-/// `new.size() <= old.size()`; what `backend` was made with still holds.
+/// - `ptr` is currently allocated by this crate and fits `old`.
+/// - `new.size() <= old.size()`.
+/// - The promises made to create `backend` still hold.
 #[inline(always)]
 pub(crate) unsafe fn shrink<S: RawAlloc>(
     backend: S,
@@ -191,19 +208,20 @@ pub(crate) unsafe fn shrink<S: RawAlloc>(
 ) -> Option<NonNull<u8>> {
     debug_assert!(new.size() <= old.size());
     if new.size() == 0 {
-        // SAFETY: the block fits `old` and is given up.
+        // SAFETY: the caller promises that the block fits `old`, and gives the
+        // block up.
         unsafe { deallocate(ptr, old) };
         return Some(dangling(new));
     }
     if !backend.is_available() {
         return None;
     }
-    // SAFETY: neither size is zero, as `old` is the larger; the rest is the
-    // caller's promise.
+    // SAFETY: `new.size()` is not zero and `old` is at least as large; the
+    // caller promises the rest, and `is_available` returned true.
     NonNull::new(unsafe { resize_layout(backend, ptr.as_ptr(), old, new) })
 }
 
-/// The "block" of a layout without size: aligned, and nobody's memory.
+/// Returns the dangling, aligned pointer that stands for a block of size zero.
 #[inline(always)]
 pub(crate) const fn dangling(layout: Layout) -> NonNull<u8> {
     let align = ptr::without_provenance_mut(layout.align());

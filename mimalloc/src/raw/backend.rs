@@ -1,8 +1,8 @@
-//! Where blocks come from: the default heap, a heap, or a thread's part of one.
+//! Describes where blocks come from: the default heap, a heap, or a theap.
 //!
-//! Each backend names the cheapest C entry for each kind of request. All of them
-//! return null when memory runs out, and blocks of every backend are freed by
-//! the same functions, on any thread.
+//! Each backend names the cheapest C entry for each kind of request. All
+//! entries return null when memory runs out. The same functions free the blocks
+//! of every backend, on any thread.
 
 use core::ffi::c_void;
 
@@ -11,38 +11,41 @@ use mimalloc_sys as sys;
 use super::theap_cache::HeapId;
 use super::{engine, thread};
 
-/// The C entries of one place to allocate from.
+/// Lists the C entries of one place to allocate from.
 ///
 /// # Safety
 ///
-/// Whoever makes a value of an implementing type promises that its C object is
+/// The creator of a value of an implementing type promises that its C object is
 /// live and may be used on the current thread for as long as the value is used.
-/// It is *usable* once [`is_available`](Self::is_available) has said so.
+/// The value is *usable* once [`is_available`](Self::is_available) has returned
+/// true.
 ///
 /// Implementations return either null or a block that is valid for the size
 /// asked for, aligned to at least the word size, to 16 bytes when the size is
 /// at least that, and to `align` where there is such an argument.
 pub(crate) unsafe trait RawAlloc: Copy {
-    /// Whether the thread has what it takes, which may cost memory. Mostly a
-    /// constant.
+    /// Returns whether the thread can allocate here. The check may allocate
+    /// memory, and is a constant in most builds.
     fn is_available(self) -> bool;
     /// Allocates `size` bytes, `0 < size <= SMALL_MAX`.
     unsafe fn malloc_small(self, size: usize) -> *mut c_void;
-    /// As [`malloc_small`](Self::malloc_small), all bytes zero.
+    /// Allocates `size` bytes of zeros, `0 < size <= SMALL_MAX`.
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void;
     /// Allocates `size` bytes.
     unsafe fn malloc(self, size: usize) -> *mut c_void;
-    /// As [`malloc`](Self::malloc), all bytes zero.
+    /// Allocates `size` bytes of zeros.
     unsafe fn zalloc(self, size: usize) -> *mut c_void;
     /// Allocates `size` bytes at a multiple of `align`, a power of two.
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void;
-    /// As [`malloc_aligned`](Self::malloc_aligned), all bytes zero.
+    /// Allocates `size` bytes of zeros at a multiple of `align`, a power of
+    /// two.
     unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void;
-    /// Resizes the block `ptr`, keeping its contents; on null it is untouched.
+    /// Resizes the block `ptr` and keeps its contents; on null, the block is
+    /// unchanged.
     unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void;
-    /// As [`realloc`](Self::realloc), at a multiple of `align`.
+    /// Resizes the block `ptr` to a multiple of `align`, a power of two.
     ///
-    /// `None`: this backend has no such entry.
+    /// Returns `None` if this backend has no such entry.
     unsafe fn realloc_aligned(
         self,
         ptr: *mut c_void,
@@ -51,12 +54,13 @@ pub(crate) unsafe trait RawAlloc: Copy {
     ) -> Option<*mut c_void>;
 }
 
-/// The default heap of the current thread.
+/// Allocates in the default heap of the current thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DefaultHeap;
 
-// SAFETY: the functions initialise the thread's heap on first use; upstream
-// documents size and alignment as required above.
+// SAFETY: the functions initialise the thread's heap on first use; they return
+// null or a block of the size and alignment required above (upstream.md:
+// alignment, null blocks).
 unsafe impl RawAlloc for DefaultHeap {
     #[inline(always)]
     fn is_available(self) -> bool {
@@ -65,43 +69,50 @@ unsafe impl RawAlloc for DefaultHeap {
 
     #[inline(always)]
     unsafe fn malloc_small(self, size: usize) -> *mut c_void {
-        // SAFETY: the caller keeps `size` within the small sizes.
+        // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
+        // (upstream.md: small allocation).
         unsafe { engine::malloc_small(size) }
     }
 
     #[inline(always)]
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void {
-        // SAFETY: the caller keeps `size` within the small sizes.
+        // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
+        // (upstream.md: small allocation).
         unsafe { engine::zalloc_small(size) }
     }
 
     #[inline(always)]
     unsafe fn malloc(self, size: usize) -> *mut c_void {
-        // SAFETY: any size may be asked for.
+        // SAFETY: `mi_malloc` and `mi_zalloc` take any size on any thread
+        // (upstream.md: null blocks).
         unsafe { sys::mi_malloc(size) }
     }
 
     #[inline(always)]
     unsafe fn zalloc(self, size: usize) -> *mut c_void {
-        // SAFETY: any size may be asked for.
+        // SAFETY: `mi_malloc` and `mi_zalloc` take any size on any thread
+        // (upstream.md: null blocks).
         unsafe { sys::mi_zalloc(size) }
     }
 
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        // SAFETY: any size and alignment may be asked for.
+        // SAFETY: the entry takes any size and alignment on any thread, and
+        // returns null if it cannot serve them.
         unsafe { sys::mi_malloc_aligned(size, align) }
     }
 
     #[inline(always)]
     unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        // SAFETY: any size and alignment may be asked for.
+        // SAFETY: the entry takes any size and alignment on any thread, and
+        // returns null if it cannot serve them.
         unsafe { sys::mi_zalloc_aligned(size, align) }
     }
 
     #[inline(always)]
     unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
-        // SAFETY: the caller passes a live block of mimalloc.
+        // SAFETY: the caller promises a live block of mimalloc and gives the
+        // block up.
         unsafe { sys::mi_realloc(ptr, size) }
     }
 
@@ -112,16 +123,19 @@ unsafe impl RawAlloc for DefaultHeap {
         size: usize,
         align: usize,
     ) -> Option<*mut c_void> {
-        // Old libraries (2.0.9) keep the old block's distance to the alignment.
+        // Old libraries (2.0.9) keep the old block's distance from the
+        // alignment.
         if cfg!(mimalloc_realign) {
             return None;
         }
-        // SAFETY: the caller passes a live block of mimalloc.
+        // SAFETY: the caller promises a live block of mimalloc and gives the
+        // block up.
         Some(unsafe { sys::mi_realloc_aligned(ptr, size, align) })
     }
 }
 
-/// A heap: on engine v3 any thread's, on v2 the creating thread's.
+/// Allocates in a heap: on engine v3 from any thread, on v2 from the thread
+/// that created the heap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeapBackend {
     heap: *mut sys::mi_heap_t,
@@ -132,14 +146,15 @@ pub(crate) struct HeapBackend {
 impl HeapBackend {
     /// # Safety
     ///
-    /// `heap` must be live for as long as the value is used, and on engine v2
-    /// belong to the current thread. `id` is that heap's alone.
+    /// - `heap` is live for as long as the value is used.
+    /// - On engine v2, `heap` belongs to the current thread.
+    /// - No other heap has the number `id`.
     #[inline(always)]
     pub(crate) const unsafe fn new(heap: *mut sys::mi_heap_t, id: HeapId) -> Self {
         Self { heap, id }
     }
 
-    /// The C heap.
+    /// Returns the C heap.
     #[inline(always)]
     #[allow(dead_code, reason = "engine v2 has no theap to look up")]
     pub(crate) const fn as_raw(self) -> *mut sys::mi_heap_t {
@@ -147,7 +162,7 @@ impl HeapBackend {
     }
 }
 
-/// The entry for small zeroed blocks of a heap, which old libraries lack.
+/// Names the entry for small zeroed blocks of a heap, which old libraries lack.
 #[allow(unused_imports, reason = "not called where threads remember theaps")]
 mod zalloc_small {
     #[cfg(not(mimalloc_has_heap_zalloc_small))]
@@ -160,13 +175,13 @@ mod zalloc_small {
 #[cfg(not(mimalloc_theap_cache))]
 macro_rules! heap_or_theap {
     ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {
-        // SAFETY: the heap is usable by `new`; the rest is promised by the caller.
+        // SAFETY: `new` makes its caller promise a usable heap; the caller
+        // promises the arguments.
         unsafe { $plain($heap.heap, $($argument),*) }
     };
 }
 
-/// Calls the same entry of the thread's part of the heap, which the thread
-/// remembers.
+/// Calls the same entry of the thread's theap, which the thread caches.
 #[cfg(mimalloc_theap_cache)]
 macro_rules! heap_or_theap {
     ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {{
@@ -174,37 +189,45 @@ macro_rules! heap_or_theap {
         #[inline(never)]
         unsafe fn not_last(heap: HeapBackend, $($argument: $type),*) -> *mut c_void {
             if let Some(theap) = super::theap_cache::find(heap.id) {
-                // SAFETY: as below.
+                // SAFETY: this thread cached the theap for this live heap, and
+                // the cache is cleared before the theap ends (upstream.md:
+                // theap lifetime, theap thread end).
                 let theap = unsafe { engine::LocalBackend::new(theap) };
-                // SAFETY: as below.
+                // SAFETY: the theap is this thread's; the caller promises the
+                // arguments.
                 return unsafe { theap.$entry($($argument),*) };
             }
-            // SAFETY: the heap is usable by `new`.
+            // SAFETY: `new` makes its caller promise that the heap is live.
             let theap = unsafe { engine::find_theap(heap.heap) };
-            // SAFETY: found on this thread, for a heap that lives.
+            // SAFETY: this thread found the theap just now, for a heap that
+            // lives.
             let backend = unsafe { engine::LocalBackend::new(theap) };
-            // SAFETY: what was found can be asked; the rest is promised by the
-            // caller.
+            // SAFETY: a failed lookup gives a theap in which each allocation is
+            // null (upstream.md: theap failure); the caller promises the
+            // arguments.
             let block = unsafe { backend.$entry($($argument),*) };
             if !block.is_null() {
-                // SAFETY: one that gives blocks is the thread's part.
+                // SAFETY: a theap that returns a block is not the constant one,
+                // so it is this thread's theap of the live heap.
                 unsafe { super::theap_cache::remember(heap.id, theap) };
             }
             block
         }
         if let Some(theap) = super::theap_cache::last($heap.id) {
-            // SAFETY: remembered on this thread for this heap, which lives.
+            // SAFETY: this thread cached the theap for this live heap, and the
+            // cache is cleared before the theap ends (upstream.md: theap
+            // lifetime, theap thread end).
             let theap = unsafe { engine::LocalBackend::new(theap) };
-            // SAFETY: the rest is promised by the caller.
+            // SAFETY: the theap is this thread's; the caller promises the
+            // arguments.
             return unsafe { theap.$entry($($argument),*) };
         }
-        // SAFETY: as promised by the caller.
+        // SAFETY: the caller promises a usable heap and the arguments.
         unsafe { not_last($heap, $($argument),*) }
     }};
 }
 
-/// Entries that go to the thread's part of the heap where the thread remembers
-/// it.
+/// Defines entries that use the thread's theap where the thread caches theaps.
 macro_rules! entries {
     ($($entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
         #[inline(always)]
@@ -214,8 +237,9 @@ macro_rules! entries {
     )*};
 }
 
-// SAFETY: `HeapBackend::new` makes the caller promise a usable heap; upstream
-// documents size and alignment as required above.
+// SAFETY: `HeapBackend::new` makes its caller promise a usable heap; the
+// functions return null or a block of the size and alignment required above
+// (upstream.md: alignment, null blocks).
 unsafe impl RawAlloc for HeapBackend {
     #[inline(always)]
     fn is_available(self) -> bool {
@@ -230,17 +254,19 @@ unsafe impl RawAlloc for HeapBackend {
         realloc(ptr: *mut c_void, size: usize) -> sys::mi_heap_realloc;
     }
 
-    // Not remembered: these stand behind attempts that are, which would have to
-    // keep the number for them (five instructions).
+    // These entries do not use the cache. They run after attempts that do, and
+    // those would have to keep the number of the heap (five instructions).
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        // SAFETY: the heap is usable by `new`.
+        // SAFETY: `new` makes its caller promise a usable heap; the caller
+        // promises the arguments.
         unsafe { sys::mi_heap_malloc_aligned(self.heap, size, align) }
     }
 
     #[inline(always)]
     unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        // SAFETY: the heap is usable by `new`.
+        // SAFETY: `new` makes its caller promise a usable heap; the caller
+        // promises the arguments.
         unsafe { sys::mi_heap_zalloc_aligned(self.heap, size, align) }
     }
 
@@ -251,11 +277,13 @@ unsafe impl RawAlloc for HeapBackend {
         size: usize,
         align: usize,
     ) -> Option<*mut c_void> {
-        // As above.
+        // Old libraries (2.0.9) keep the old block's distance from the
+        // alignment.
         if cfg!(mimalloc_realign) {
             return None;
         }
-        // SAFETY: the heap is usable by `new`; the caller passes a live block.
+        // SAFETY: `new` makes its caller promise a usable heap; the caller
+        // promises a live block of mimalloc and gives it up.
         Some(unsafe { sys::mi_heap_realloc_aligned(self.heap, ptr, size, align) })
     }
 }

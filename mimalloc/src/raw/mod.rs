@@ -1,8 +1,9 @@
-//! The seam to C: **only this folder names C functions** (`sys::mi_…`,
-//! `sys::mimalloc_sys_…`). The test `only_raw_names_c_functions` keeps that rule.
+//! Contains all calls of C: **only this folder names C functions**
+//! (`sys::mi_…`, `sys::mimalloc_sys_…`). The test `only_raw_names_c_functions`
+//! keeps this rule.
 //!
-//! The public files speak in Rust's types. Types and constants of
-//! `mimalloc_sys` may appear in them.
+//! The public files use Rust's types. Types and constants of `mimalloc_sys` may
+//! appear in them.
 //!
 //! | modules | what is in them |
 //! |---|---|
@@ -11,9 +12,9 @@
 //! | [`arena`], [`heap`], [`hooks`], [`option`], [`process`], [`profiler`], [`stats`], [`string`], [`thread`] | one family of C functions each, with what a call needs |
 //! | [`buffer`] | a list for places where nothing may be allocated |
 //!
-//! A function here is safe when nothing that a caller does makes the C call
-//! wrong; its comment says why. Otherwise the function is `unsafe`, and says what
-//! the caller promises.
+//! A function here is safe if nothing that a caller does makes the C call
+//! wrong; a comment says why. Otherwise the function is `unsafe`, and its
+//! documentation lists what the caller promises.
 #![allow(
     clippy::disallowed_methods,
     reason = "mimalloc/clippy.toml leaves these functions to this module"

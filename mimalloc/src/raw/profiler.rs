@@ -1,4 +1,4 @@
-//! Profilers. They are never deleted.
+//! Creates and controls profilers, which are never deleted.
 
 use core::ffi::CStr;
 use core::ptr::NonNull;
@@ -7,7 +7,7 @@ use mimalloc_sys as sys;
 
 use super::engine;
 
-/// A profiler of this crate.
+/// Points to a profiler of this crate.
 ///
 /// # Invariants
 ///
@@ -15,15 +15,17 @@ use super::engine;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawProfiler(NonNull<sys::mi_profiler_t>);
 
-// SAFETY: upstream calls all of a profiler's functions on any thread, and it is
-// never deleted.
+// SAFETY: any thread may call a profiler's functions, and the profiler is never
+// deleted (upstream.md: profiler lifetime).
 unsafe impl Send for RawProfiler {}
 
-// SAFETY: as above.
+// SAFETY: the type only gives access to functions of C that any thread may
+// call, also at the same time.
 unsafe impl Sync for RawProfiler {}
 
 impl RawProfiler {
-    /// Makes a profiler that writes to `name`; `None` when out of memory.
+    /// Creates a profiler that writes to `name`, or returns `None` when memory
+    /// runs out. Calls `mi_pprof_profiler_new`.
     pub(crate) fn new(
         rate: usize,
         name: &CStr,
@@ -31,7 +33,8 @@ impl RawProfiler {
         every_in_use: usize,
         every_seconds: usize,
     ) -> Option<Self> {
-        // SAFETY: a C string, which C copies; the numbers may be any.
+        // SAFETY: `name` is a C string, which C copies; the numbers may have
+        // any value.
         let raw = unsafe {
             sys::mi_pprof_profiler_new(
                 rate,
@@ -41,58 +44,69 @@ impl RawProfiler {
                 every_seconds,
             )
         };
-        // INVARIANT: just made, and nothing of this crate deletes profilers.
+        // INVARIANT: C made the profiler just now, and this crate deletes none.
         NonNull::new(raw).map(Self)
     }
 
-    /// Attaches the profiler to all heaps that have none; returns whether it did.
+    /// Attaches the profiler to all heaps without one, and returns whether it
+    /// was attached. Calls `mi_profile`.
     pub(crate) fn attach(self) -> bool {
         let _guard = engine::walking();
-        // SAFETY: a pprof profiler that is never deleted; blocks that another of
-        // its kind sampled are fine with it.
+        // SAFETY: the pprof profiler is never deleted, so sampled blocks may
+        // point to its data (upstream.md: profiler lifetime); the guard keeps
+        // heaps from being destroyed during the walk.
         unsafe { sys::mi_profile(self.0.as_ptr()) }
     }
 
-    /// Attaches the profiler to a heap that has none; returns whether it did.
+    /// Attaches the profiler to a heap without one, and returns whether it was
+    /// attached. Calls `mi_heap_profile`.
     ///
     /// # Safety
     ///
     /// `heap` is live.
     pub(crate) unsafe fn attach_heap(self, heap: *mut sys::mi_heap_t) -> bool {
         let _guard = engine::walking();
-        // SAFETY: a live heap, says the caller; as for `attach`.
+        // SAFETY: the caller promises a live heap, and the pprof profiler is
+        // never deleted (upstream.md: profiler lifetime).
         unsafe { sys::mi_heap_profile(heap, self.0.as_ptr()) }
     }
 
-    /// Starts sampling; returns whether it was on.
+    /// Starts sampling, and returns whether sampling was on. Calls
+    /// `mi_profiler_start`.
     pub(crate) fn start(self) -> bool {
-        // SAFETY: never deleted; may be called on any thread.
+        // SAFETY: the profiler is never deleted (upstream.md: profiler
+        // lifetime), and any thread may call this function.
         unsafe { sys::mi_profiler_start(self.0.as_ptr()) }
     }
 
-    /// Stops sampling; returns whether it was on.
+    /// Stops sampling, and returns whether sampling was on. Calls
+    /// `mi_profiler_stop`.
     pub(crate) fn stop(self) -> bool {
-        // SAFETY: never deleted; may be called on any thread.
+        // SAFETY: the profiler is never deleted (upstream.md: profiler
+        // lifetime), and any thread may call this function.
         unsafe { sys::mi_profiler_stop(self.0.as_ptr()) }
     }
 
-    /// Writes the profile so far to the next file.
+    /// Writes the profile so far to the next file. Calls
+    /// `mi_profiler_snapshot`.
     pub(crate) fn snapshot(self) {
-        // SAFETY: never deleted; may be called on any thread.
+        // SAFETY: the profiler is never deleted (upstream.md: profiler
+        // lifetime), and any thread may call this function.
         unsafe { sys::mi_profiler_snapshot(self.0.as_ptr()) };
     }
 }
 
-/// Keeps profilers from sampling a heap.
+/// Keeps profilers from sampling a heap. Calls `mi_heap_profile_disable`.
 ///
 /// # Safety
 ///
 /// `heap` is live.
 pub(crate) unsafe fn disable(heap: *mut sys::mi_heap_t) {
-    // Upstream first takes the old profiler away and then sets one that does
-    // nothing: `attach` on another thread must not come between.
+    // Upstream first removes the old profiler and then sets one that does
+    // nothing; `attach` on another thread must not run in between.
     let _guard = engine::destroying();
-    // SAFETY: a live heap. What was sampled before stays readable, as profilers are
-    // never deleted.
+    // SAFETY: the caller promises a live heap; blocks sampled before stay
+    // valid, because profilers are never deleted (upstream.md: profiler
+    // lifetime).
     unsafe { sys::mi_heap_profile_disable(heap) };
 }

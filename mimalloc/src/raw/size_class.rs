@@ -1,52 +1,56 @@
-//! Which mimalloc entry a size and an alignment may use. Pure arithmetic.
+//! Decides which mimalloc entry a size and an alignment may use, by arithmetic
+//! alone.
 //!
-//! mimalloc aligns every block to the machine word, and to 16 bytes once the
-//! block is at least that large. Anything stricter must be asked for. Handing
-//! out a plain block for a stricter layout was RUSTSEC-2022-0094.
+//! mimalloc aligns every block to the machine word, and to 16 bytes if the
+//! block is at least that large (upstream.md: alignment). A stricter alignment
+//! needs an aligned entry. Using a plain block for a stricter layout was
+//! RUSTSEC-2022-0094.
 
-/// Largest size of the "small" entries of mimalloc (`MI_SMALL_SIZE_MAX`).
+/// Largest size of mimalloc's small entries (`MI_SMALL_SIZE_MAX`).
 pub(crate) const SMALL_MAX: usize = mimalloc_sys::MI_SMALL_SIZE_MAX;
 
-/// Alignment of every block, whatever its size.
+/// Alignment of every block of any size.
 pub(crate) const WORD: usize = size_of::<usize>();
 
-/// Alignment of every block that is at least as large (`MI_MAX_ALIGN_SIZE`).
+/// Alignment of every block of at least this size (`MI_MAX_ALIGN_SIZE`).
 pub(crate) const MAX_ALIGN: usize = 16;
 
-/// Whether a plain `mi_malloc(size)` is aligned to `align`.
+/// Returns whether a plain `mi_malloc(size)` is aligned to `align`.
 #[inline(always)]
 pub(crate) const fn fits_default_align(size: usize, align: usize) -> bool {
     align <= WORD || (align <= MAX_ALIGN && align <= size)
 }
 
-/// Whether `size` may use the small allocation entries.
+/// Returns whether `size` may use the small allocation entries.
 #[inline(always)]
 pub(crate) const fn is_small(size: usize) -> bool {
     size <= SMALL_MAX
 }
 
-/// Whether a block that currently fits `size` and `align` may go through the
-/// small free entries: it then lies in a small page (upstream's contract of
-/// `mi_free_csize_aligned`).
+/// Returns whether a block that currently fits `size` and `align` may go
+/// through the small free entries. Such a block is in a small page
+/// (upstream.md: small frees).
 #[cfg(any(mimalloc_sized_free, test))]
 #[inline(always)]
 pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
     align <= size && size <= SMALL_MAX
 }
 
-/// Whether small blocks of this size are, in practice, aligned to `align`.
+/// Returns whether small blocks of this size are, in practice, aligned to
+/// `align`.
 ///
-/// Only a guess that is worth testing on the address: every size class up to
-/// [`SMALL_MAX`] that holds a multiple of a power of two is itself a multiple
-/// of it, unless padding is added or blocks are sampled.
+/// The result is only a guess that is worth a test of the address. Every size
+/// class up to [`SMALL_MAX`] that holds a multiple of a power of two is itself
+/// a multiple of that power, unless padding is added or blocks are sampled.
 #[inline(always)]
 pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
     !cfg!(mimalloc_padding) && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
 }
 
-/// As [`probably_aligned`] for larger blocks: powers of two up to an OS page,
-/// and whole pages while several of them share a mimalloc page of the smallest
-/// kind. Beyond that engine v3 shifts blocks on purpose.
+/// Returns whether larger blocks of this size are, in practice, aligned to
+/// `align`. They are for powers of two up to an OS page, and for whole OS pages
+/// while several of them share a mimalloc page of the smallest kind. Beyond
+/// that, engine v3 shifts blocks on purpose.
 #[inline(always)]
 pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
     const PAGE: usize = 4096;
@@ -57,9 +61,9 @@ pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
             || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
 }
 
-/// Whether a request must not reach mimalloc. Only for unpatched sources of
-/// engine v3 on 32-bit targets, which take areas of 2 GiB and more for negative
-/// and write to memory that is not committed (see
+/// Returns whether a request must not reach mimalloc. This happens only with
+/// unpatched sources of engine v3 on 32-bit targets, which take areas of 2 GiB
+/// and more for negative and write to memory that is not committed (see
 /// `mimalloc-sys/build/patches/v3/prologue.h`).
 #[inline(always)]
 pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
@@ -72,8 +76,9 @@ pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
 }
 
 /// Largest old alignment with which a block may stay in place when its
-/// alignment changes: a block with a stricter one may point into a larger
-/// page, which the new layout would then free as a small block.
+/// alignment changes. A block with a stricter alignment may point into a larger
+/// page, and the new layout would free the block as a small one (upstream.md:
+/// changed alignment).
 pub(crate) const KEEP_ALIGN_MAX: usize = SMALL_MAX;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! C strings, copied into blocks by mimalloc's own `strdup` family.
+//! Copies C strings into blocks, with mimalloc's own `strdup` family.
 
 use core::ffi::c_char;
 
@@ -6,37 +6,41 @@ use mimalloc_sys as sys;
 
 use crate::heap::Heap;
 
-/// A string, or part of one, to copy to a fresh block.
+/// Selects how much of a string to copy to a fresh block.
 #[derive(Clone, Copy)]
 pub(crate) enum CopyMode {
-    /// All of it.
+    /// Copies the whole string.
     Whole,
-    /// At most that many bytes.
+    /// Copies at most this many bytes.
     Prefix(usize),
-    /// The resolved form of the path.
+    /// Copies the resolved form of the path.
     #[cfg(all(unix, feature = "std"))]
     Path,
 }
 
-/// Copies a string to the default heap; null when out of memory, or when a path
-/// can't be resolved.
+/// Copies a string to the default heap; returns null when memory runs out, or
+/// when a path cannot be resolved.
 ///
 /// # Safety
 ///
 /// `from` is a C string.
 pub(crate) unsafe fn copy(from: *const c_char, mode: CopyMode) -> *mut c_char {
     match mode {
-        // SAFETY: a C string, by the caller.
+        // SAFETY: the caller promises a C string; the default heap serves any
+        // thread.
         CopyMode::Whole => unsafe { sys::mi_strdup(from) },
-        // SAFETY: a C string, by the caller.
+        // SAFETY: the caller promises a C string; the default heap serves any
+        // thread.
         CopyMode::Prefix(len) => unsafe { sys::mi_strndup(from, len) },
         #[cfg(all(unix, feature = "std"))]
-        // SAFETY: a C string, by the caller; null asks for a block.
+        // SAFETY: the caller promises a C string; a null result buffer asks C
+        // for a block.
         CopyMode::Path => unsafe { sys::mi_realpath(from, core::ptr::null_mut()) },
     }
 }
 
-/// As [`copy`], to a heap.
+/// Copies a string to a heap; returns null when memory runs out, or when a path
+/// cannot be resolved.
 ///
 /// # Safety
 ///
@@ -47,12 +51,16 @@ pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, mode: CopyMode) -
         return core::ptr::null_mut();
     }
     match mode {
-        // SAFETY: a live heap and a C string, by the caller.
+        // SAFETY: the borrow keeps the heap live, the thread is initialised,
+        // and the caller promises a C string.
         CopyMode::Whole => unsafe { sys::mi_heap_strdup(heap, from) },
-        // SAFETY: a live heap and a C string, by the caller.
+        // SAFETY: the borrow keeps the heap live, the thread is initialised,
+        // and the caller promises a C string.
         CopyMode::Prefix(len) => unsafe { sys::mi_heap_strndup(heap, from, len) },
         #[cfg(all(unix, feature = "std"))]
-        // SAFETY: a live heap and a C string; null asks for a block.
+        // SAFETY: the borrow keeps the heap live, the thread is initialised,
+        // and the caller promises a C string; a null result buffer asks C for a
+        // block.
         CopyMode::Path => unsafe { sys::mi_heap_realpath(heap, from, core::ptr::null_mut()) },
     }
 }
@@ -61,9 +69,11 @@ pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, mode: CopyMode) -
 ///
 /// # Safety
 ///
-/// `text` was returned by [`copy`] or [`copy_in`], its heap is live, and it is
-/// not used again.
+/// - `text` was returned by [`copy`] or [`copy_in`].
+/// - Its heap is live.
+/// - The string is not used again.
 pub(crate) unsafe fn free(text: *mut c_char) {
-    // SAFETY: a live block, by the caller.
+    // SAFETY: the caller promises a block of this module whose heap lives, and
+    // gives the block up.
     unsafe { sys::mi_free(text.cast()) };
 }

@@ -1,17 +1,19 @@
-//! Remembers the current thread's parts ("theaps") of the heaps it used last.
+//! Caches the current thread's theaps of the heaps that it used last.
 //!
-//! Engine v3 remembers one of them, and counts references atomically whenever
-//! that changes: heaps used in turn cost it some six times what one heap does.
-//! Here a heap is known by a number that no other heap will ever have, so that
-//! nothing needs to be counted or told when a heap ends.
+//! Engine v3 caches one theap, and counts references atomically whenever the
+//! cached theap changes: taking turns between heaps costs about six times as
+//! much as staying in one. This cache knows a heap by a number that no other
+//! heap ever gets, so it counts no references and needs no notice when a heap
+//! ends.
 //!
-//! A thread's part of a live heap stays until mimalloc is done with the thread
-//! (3.6.2: only `mi_thread_theaps_done`, the heap's own end and `mi_theap_delete`
-//! free one; this crate does not call the last). The vendored library then calls
-//! [`forget`] first, however late in the thread's end that is.
+//! The theap of a live heap stays until mimalloc is done with the thread
+//! (upstream.md: theap lifetime). The vendored library calls [`forget`] before
+//! it frees the theaps, however late in the thread's end that is (upstream.md:
+//! theap thread end).
 //!
-//! The cache is there on targets whose thread-locals last until the thread's very
-//! end, with the vendored library of engine v3. Elsewhere a heap has no number.
+//! The cache exists on targets whose thread-locals last until the very end of
+//! the thread, with the vendored library of engine v3. Elsewhere a heap has no
+//! number.
 
 pub(crate) use imp::*;
 
@@ -24,21 +26,23 @@ mod imp {
 
     use mimalloc_sys as sys;
 
-    /// A power of two.
+    /// Number of cached theaps; must be a power of two.
     const ENTRY_COUNT: usize = 16;
 
-    /// Numbers are this far apart: each is the place of its entry in bytes.
+    /// Distance between two numbers: each number gives the place of its entry
+    /// in bytes.
     const STEP: u64 = size_of::<Entry>() as u64;
 
-    /// What a heap is known by: not zero, and never given out twice.
+    /// Identifies a heap. A number is never zero and never given out twice.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct HeapId(u64);
 
     impl HeapId {
-        /// That of the main heap.
+        /// Identifies the main heap.
         pub(crate) const MAIN: Self = Self(STEP);
 
-        /// The next one. There are enough for one each nanosecond for 36 years.
+        /// Returns a new number. There are enough numbers for one each
+        /// nanosecond for 36 years.
         pub(crate) fn next() -> Self {
             static NEXT: AtomicU64 = AtomicU64::new(HeapId::MAIN.0 + STEP);
 
@@ -51,7 +55,7 @@ mod imp {
         }
     }
 
-    /// A heap and the current thread's part of it.
+    /// Holds a heap's number and the current thread's theap of the heap.
     struct Entry {
         heap: Cell<u64>,
         theap: Cell<*mut sys::mi_theap_t>,
@@ -76,15 +80,15 @@ mod imp {
         }
     }
 
-    /// What a thread remembers.
+    /// Holds the theaps that a thread caches.
     struct Cache {
         last: Entry,
         entries: [Entry; ENTRY_COUNT],
     }
 
     std::thread_local! {
-        // Without a destructor: it is there as long as the thread is, and to read it
-        // is all that reading takes.
+        // The cache has no destructor: it lasts as long as its thread, and an
+        // access needs no check.
         static CACHE: Cache = const {
             Cache {
                 last: Entry::empty(),
@@ -93,11 +97,11 @@ mod imp {
         };
     }
 
-    /// Forgets all that the current thread remembers. mimalloc calls it.
+    /// Empties the current thread's cache. mimalloc calls this function.
     ///
     /// # Safety
     ///
-    /// None; the type says `unsafe`.
+    /// No preconditions; `unsafe` only to match the C callback type.
     unsafe extern "C" fn forget() {
         CACHE.with(|cache| {
             cache.last.heap.set(0);
@@ -105,14 +109,15 @@ mod imp {
         });
     }
 
-    /// The current thread's part of the heap, if that was the last one used.
+    /// Returns the current thread's theap of the heap if the heap was the last
+    /// one used.
     #[inline(always)]
     pub(crate) fn last(heap: HeapId) -> Option<*mut sys::mi_theap_t> {
         CACHE.with(|cache| cache.last.get(heap))
     }
 
-    /// The current thread's part of the heap, if it is remembered at all; it is the
-    /// last one used then.
+    /// Returns the current thread's theap of the heap if the theap is cached,
+    /// and makes the heap the last one used.
     #[inline(always)]
     pub(crate) fn find(heap: HeapId) -> Option<*mut sys::mi_theap_t> {
         CACHE.with(|cache| {
@@ -122,17 +127,19 @@ mod imp {
         })
     }
 
-    /// What mimalloc is to call.
+    /// Holds the listener that mimalloc calls.
     struct Listener(UnsafeCell<sys::mimalloc_sys_thread_done_t>);
 
-    // SAFETY: only handed to C, once.
+    // SAFETY: Rust code never reads or writes the contents; only the pointer is
+    // passed to C, once.
     unsafe impl Sync for Listener {}
 
-    /// Remembers the current thread's part of a heap.
+    /// Adds the current thread's theap of a heap to the cache.
     ///
     /// # Safety
     ///
-    /// `heap` is live and `theap` is the current thread's part of it.
+    /// - `heap` is live.
+    /// - `theap` is the current thread's theap of that heap.
     #[cold]
     pub(crate) unsafe fn remember(heap: HeapId, theap: *mut sys::mi_theap_t) {
         static LISTENER: Listener = Listener(UnsafeCell::new(sys::mimalloc_sys_thread_done_t {
@@ -142,8 +149,10 @@ mod imp {
         static LISTENING: Once = Once::new();
 
         LISTENING.call_once(|| {
-            // SAFETY: given once, never touched again, and `forget` only writes to a
-            // thread-local without destructor.
+            // SAFETY: `Once` registers the static listener a single time, Rust
+            // never touches it again, and `forget` only writes to a
+            // thread-local without a destructor, so C may call it as late as it
+            // likes.
             unsafe { sys::mimalloc_sys_on_thread_done(LISTENER.0.get()) };
         });
         CACHE.with(|cache| {
@@ -155,7 +164,7 @@ mod imp {
 
 #[cfg(not(mimalloc_theap_cache))]
 mod imp {
-    /// What a heap is known by: nothing.
+    /// Stands for the number that a heap has where theaps are cached.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct HeapId;
 

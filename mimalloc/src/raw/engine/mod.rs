@@ -1,8 +1,9 @@
-//! The engine seam: everything that differs between mimalloc's engines.
+//! Gathers everything that differs between mimalloc's engines.
 //!
-//! One module per engine has the same names, with the same contracts; the rest
-//! of the crate calls them as `engine::…` and asks for no engine by itself. What
-//! exists on one engine only is an item with its own `cfg` in the public files.
+//! Each engine has one module with the same names and the same contracts. The
+//! rest of the crate calls `engine::…` and does not ask which engine is linked.
+//! An item that exists on one engine only has its own `cfg` in the public
+//! files.
 //!
 //! | names | what differs |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! Engine v3: heaps are any thread's, and each thread has its part of each heap,
-//! a theap.
+//! Implements engine v3: any thread may use a heap, and each thread allocates
+//! in its theap of the heap.
 
 #[cfg(mimalloc_guarded)]
 mod guarded;
@@ -23,11 +23,12 @@ pub(crate) use small::{malloc_small, zalloc_small};
 pub(crate) use theap::TheapBackend as LocalBackend;
 pub(crate) use theap::find as find_theap;
 
-/// Heaps of this crate that are live, those of profilers included. Upstream has
-/// a limit too, but in builds with debugging or hardening it aborts there.
+/// Counts the live heaps of this crate, including those of profilers. Upstream
+/// has a limit as well, but aborts there in builds with debugging or hardening
+/// (upstream.md: heap count).
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts a heap in, if there may be one more.
+/// Counts one more heap, or fails if the limit is reached.
 pub(crate) fn count_in() -> Result<(), HeapError> {
     if LIVE.fetch_add(1, Ordering::Relaxed) >= MAX_HEAPS {
         count_out();
@@ -36,17 +37,17 @@ pub(crate) fn count_in() -> Result<(), HeapError> {
     Ok(())
 }
 
-/// Counts in a heap that is there already.
+/// Counts one more heap that exists already.
 pub(crate) fn count_in_adopted() {
     LIVE.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Takes a heap back out of the count.
+/// Removes one heap from the count.
 pub(crate) fn count_out() {
     LIVE.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Does what must be done before a heap is made: nothing.
+/// Prepares the making of a heap: does nothing on this engine.
 #[inline(always)]
 pub(crate) fn prepare_heaps() {}
 
@@ -91,111 +92,128 @@ pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> b
 ///
 /// # Safety
 ///
-/// None: this does nothing. On engine v2 the heap must be live or dead.
+/// No preconditions on this engine; on engine v2 the heap must be live or dead.
 #[inline(always)]
 pub(crate) unsafe fn give_up(_heap: *mut sys::mi_heap_t) {}
 
-/// Makes a heap in an arena.
+/// Creates a heap in an arena. Calls `mi_heap_new_in_arena`.
 ///
 /// # Safety
 ///
 /// `arena` is the id of an arena.
 #[inline]
 pub(crate) unsafe fn new_heap_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap_t {
-    // SAFETY: the id is that of an arena, as the caller promises, and arenas are
-    // never unloaded.
+    // SAFETY: the caller promises the id of an arena, and arenas are never
+    // unloaded (upstream.md: arena lifetime).
     unsafe { sys::mi_heap_new_in_arena(arena) }
 }
 
-/// Ends a heap and frees its blocks.
+/// Destroys a heap and frees its blocks. Calls `mi_heap_destroy`.
 ///
 /// # Safety
 ///
-/// `heap` is live, no thread is in one of C's functions with it, neither it nor a
-/// block of it is used again, and [`destroying`] is held.
+/// - `heap` is live.
+/// - No thread is inside a C function with `heap`.
+/// - `heap` is not used again.
+/// - No block of `heap` is used again.
+/// - [`destroying`] is held.
 #[inline]
 pub(crate) unsafe fn destroy(heap: *mut sys::mi_heap_t) {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises a live heap that no thread uses, and the
+    // guard keeps walks away (upstream.md: heap destruction, statistics walks).
     unsafe { sys::mi_heap_destroy(heap) };
 }
 
-/// Ends a heap and keeps its blocks.
+/// Deletes a heap and keeps its blocks. Calls `mi_heap_delete`.
 ///
 /// # Safety
 ///
-/// As for [`destroy`], but for the blocks: no block is freed or resized on
-/// another thread during the call.
+/// - `heap` is live.
+/// - No thread is inside a C function with `heap`.
+/// - `heap` is not used again.
+/// - No other thread frees or resizes a block of `heap` during the call.
+/// - [`destroying`] is held.
 #[inline]
 pub(crate) unsafe fn delete(heap: *mut sys::mi_heap_t) {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises a live heap that no thread uses and blocks
+    // that no other thread frees meanwhile (upstream.md: heap deletion).
     unsafe { sys::mi_heap_delete(heap) };
 }
 
-/// Whether `ptr` points into a block of the heap.
+/// Returns whether `ptr` points into a block of the heap. Calls
+/// `mi_heap_contains`.
 ///
 /// # Safety
 ///
-/// `heap` is live; if `ptr` points into a block of mimalloc, that block is not
-/// freed during the call.
+/// - `heap` is live.
+/// - If `ptr` points into a block of mimalloc, that block is not freed during
+///   the call.
 #[inline]
 pub(crate) unsafe fn contains(heap: *mut sys::mi_heap_t, ptr: *const u8) -> bool {
-    // SAFETY: the heap is live; the caller keeps a block of mimalloc alive, and
-    // of other addresses only the page map is asked.
+    // SAFETY: the caller promises a live heap, and keeps a block of mimalloc
+    // alive; for other addresses C only reads the page map (upstream.md:
+    // containment).
     unsafe { sys::mi_heap_contains(heap, ptr.cast()) }
 }
 
-/// Whether `ptr` points into a block of any heap.
+/// Returns whether `ptr` points into a block of any heap. Calls
+/// `mi_any_heap_contains`.
 #[inline]
 pub(crate) fn any_heap_contains(ptr: *const c_void) -> bool {
-    // SAFETY: only the page map is asked.
+    // SAFETY: the function takes any address and only reads the page map
+    // (upstream.md: containment).
     unsafe { sys::mi_any_heap_contains(ptr) }
 }
 
-/// What was a thread's default before [`set_default`].
+/// Holds a thread's default before [`set_default`].
 pub(crate) type DefaultBefore = *mut sys::mi_theap_t;
 
-/// Makes a heap the default of the current thread.
+/// Makes a heap the default of the current thread. Calls
+/// `mi_theap_set_default`.
 ///
 /// # Safety
 ///
-/// `heap` is live, and stays so until [`restore_default`] is called.
+/// `heap` is live, and stays live until [`restore_default`] is called.
 #[cfg(mimalloc_has_theap_set_default)]
 pub(crate) unsafe fn set_default(heap: *mut sys::mi_heap_t) -> DefaultBefore {
-    // SAFETY: the heap is live.
+    // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { find_theap(heap) };
-    // SAFETY: this thread's theap; the caller keeps the heap alive.
+    // SAFETY: the theap was found on this thread; the caller keeps its heap
+    // alive until the default is restored.
     unsafe { sys::mi_theap_set_default(theap) }
 }
 
-/// Undoes [`set_default`].
+/// Undoes [`set_default`]. Calls `mi_theap_set_default`.
 ///
 /// # Safety
 ///
-/// `before` was returned by `set_default` of `heap` on this thread, and what was
-/// the default then is still live.
+/// - `before` was returned by `set_default` of `heap` on this thread.
+/// - The default of that time is still live.
 #[cfg(mimalloc_has_theap_set_default)]
 pub(crate) unsafe fn restore_default(_heap: *mut sys::mi_heap_t, before: DefaultBefore) {
-    // SAFETY: the thread's default before, which is still live.
+    // SAFETY: the caller promises that `before` was this thread's default and
+    // is still live.
     unsafe { sys::mi_theap_set_default(before) };
 }
 
-/// The cheapest way for the current thread to allocate in a heap.
+/// Returns the cheapest way for the current thread to allocate in a heap.
 ///
 /// # Safety
 ///
-/// The heap is live for as long as the returned value is used, which is on this
-/// thread only.
+/// - The heap is live for as long as the returned value is used.
+/// - Only the current thread uses the returned value.
 #[inline(always)]
 pub(crate) unsafe fn local_backend(heap: HeapBackend) -> LocalBackend {
-    // SAFETY: the heap is live.
+    // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { find_theap(heap.as_raw()) };
-    // SAFETY: this thread's own theap; the caller keeps the heap alive. Deleting a
-    // theap early takes unsafe code.
+    // SAFETY: the theap was found on this thread, and the caller keeps its heap
+    // alive; this crate never deletes a theap early (upstream.md: theap
+    // lifetime).
     unsafe { LocalBackend::new(theap) }
 }
 
-/// Says that this thread collects on purpose, until dropped: engine v3 never
-/// forces a deferred free otherwise.
+/// Marks this thread as collecting on purpose, until dropped. Engine v3 forces
+/// a deferred free at no other time.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Collecting;
@@ -206,40 +224,40 @@ pub(crate) fn collecting(_force: bool) -> Collecting {
     Collecting
 }
 
-/// Whether a forced deferred free comes from a collect on purpose.
+/// Returns whether a forced deferred free comes from a collect on purpose.
 #[inline(always)]
 pub(crate) fn is_collect_on_purpose() -> bool {
     true
 }
 
-/// Adds the current thread's statistics to those of the process:
-/// `mi_stats_get` does it.
+/// Adds the current thread's statistics to those of the process: does nothing,
+/// because `mi_stats_get` adds them.
 #[inline(always)]
 #[cfg(mimalloc_has_stats)]
 pub(crate) fn merge_stats() {}
 
-/// The C id of no arena.
+/// Id that C uses for no arena.
 pub(crate) const NO_ARENA: sys::mi_arena_id_t = core::ptr::null_mut();
 
-/// Whether an id is that of an arena.
+/// Returns whether an id names an arena.
 #[inline(always)]
 pub(crate) fn is_arena(id: sys::mi_arena_id_t) -> bool {
     !id.is_null()
 }
 
-/// Entries in upstream's table of arenas (`MI_MAX_ARENAS`).
+/// Number of entries in upstream's table of arenas (`MI_MAX_ARENAS`).
 pub(crate) const ARENA_ENTRIES: u64 = 160;
 
-/// What one entry of the table holds (`MI_ARENA_MAX_SIZE`), for larger arenas
-/// take several; `None` where an arena takes one whatever its size.
+/// Bytes that one entry of the table holds (`MI_ARENA_MAX_SIZE`); larger arenas
+/// take several entries. `None` where an arena of any size takes one entry.
 pub(crate) const ARENA_ENTRY_SIZE: Option<usize> = if cfg!(target_pointer_width = "64") {
     Some(1 << (34 % usize::BITS))
 } else {
     Some(1 << 30)
 };
 
-/// What must be left of memory whose start had to be aligned: engine v3 wants a
-/// whole alignment.
+/// Returns the bytes that must be left of memory whose start had to be aligned.
+/// Engine v3 needs at least one whole alignment.
 pub(crate) fn region_needed(min_size: usize, alignment: usize) -> usize {
     alignment.max(min_size)
 }

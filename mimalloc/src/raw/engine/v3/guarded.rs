@@ -1,4 +1,4 @@
-//! Guard pages behind sampled blocks, per theap.
+//! Sets the guard pages behind sampled blocks, for each theap.
 
 use core::alloc::Layout;
 
@@ -10,7 +10,8 @@ use crate::raw::allocator;
 use crate::raw::backend::HeapBackend;
 
 /// Guards a block about every `rate` bytes that this thread allocates in the
-/// heap. Fails when there is no memory for a theap.
+/// heap. Fails if there is no memory for a theap. Calls
+/// `mi_theap_guarded_set_sample_rate`.
 ///
 /// # Safety
 ///
@@ -20,15 +21,16 @@ pub(crate) unsafe fn set_guarded_sample_rate(
     rate: usize,
     seed: usize,
 ) -> Result<(), AllocError> {
-    // SAFETY: the heap is live.
+    // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { own_theap(heap) }?;
-    // SAFETY: this thread's part of a live heap.
+    // SAFETY: `own_theap` returned this thread's own theap of a live heap,
+    // which only this thread may use (upstream.md: theap lifetime).
     unsafe { sys::mi_theap_guarded_set_sample_rate(theap, rate, seed) };
     Ok(())
 }
 
-/// Guards only blocks of `min` to `max` bytes, on this thread. Fails when there
-/// is no memory for a theap.
+/// Guards only blocks of `min` to `max` bytes, on this thread. Fails if there
+/// is no memory for a theap. Calls `mi_theap_guarded_set_size_bound`.
 ///
 /// # Safety
 ///
@@ -38,28 +40,31 @@ pub(crate) unsafe fn set_guarded_size_bound(
     min: usize,
     max: usize,
 ) -> Result<(), AllocError> {
-    // SAFETY: the heap is live.
+    // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { own_theap(heap) }?;
-    // SAFETY: this thread's part of a live heap.
+    // SAFETY: `own_theap` returned this thread's own theap of a live heap,
+    // which only this thread may use (upstream.md: theap lifetime).
     unsafe { sys::mi_theap_guarded_set_size_bound(theap, min, max) };
     Ok(())
 }
 
-/// This thread's theap, and not the empty one that upstream has in its place when
-/// memory runs out and that all threads share.
+/// Returns this thread's own theap. Fails where upstream has only the empty
+/// theap that all threads share, because memory ran out.
 ///
 /// # Safety
 ///
 /// The heap is live.
 unsafe fn own_theap(heap: HeapBackend) -> Result<*mut sys::mi_theap_t, AllocError> {
-    // SAFETY: the heap is live.
+    // SAFETY: the caller promises that the heap is live.
     let theap = unsafe { super::find_theap(heap.as_raw()) };
-    // SAFETY: found on this thread, for a heap that lives during the call.
+    // SAFETY: this thread found the theap just now, for a heap that lives
+    // during the call.
     let backend = unsafe { LocalBackend::new(theap) };
     let layout = Layout::new::<usize>();
-    // SAFETY: as above.
+    // SAFETY: the heap behind `backend` lives during the call.
     let probe = unsafe { allocator::allocate::<_, false>(backend, layout) };
-    // SAFETY: just allocated for this layout.
+    // SAFETY: the block was allocated just now with this layout, and is not
+    // used.
     unsafe { allocator::deallocate(probe.ok_or(AllocError)?, layout) };
     Ok(theap)
 }

@@ -1,51 +1,52 @@
 //! Keeps heap destruction and walks over all heaps apart.
 //!
-//! Engine v3's process-wide statistics visit every heap and every thread's part
-//! of it; upstream does not guard that against a heap being destroyed on
-//! another thread, and crashes. Several heaps may be destroyed at once, and
-//! several walks may run at once, but never one of each: this is a lock with
-//! two groups, either of which may be inside with any number of members.
+//! Process-wide statistics of engine v3 visit every heap and each heap's
+//! theaps. Upstream does not guard this walk against another thread that
+//! destroys a heap, and crashes (upstream.md: statistics walks). Several heaps
+//! may be destroyed at once, and several walks may run at once, but a walk and
+//! a destruction may not. This lock therefore has two groups, either of which
+//! may be inside with any number of members.
 //!
-//! Neither group can starve the other. As soon as a member of the other group
-//! waits, the group inside takes no more members; when its last member leaves,
-//! all that wait from the other group enter together. So a destruction waits for
-//! the walks that are under way, and never for one that began after it.
+//! Neither group can starve the other. While a member of the other group waits,
+//! the group inside admits no more members. When its last member leaves, all
+//! waiting members of the other group enter together. A destruction therefore
+//! waits for the walks under way, and never for a walk that began later.
 //!
-//! A member must not enter again: nothing between entering and leaving may run
-//! the program's own code.
+//! A member must not enter again: code of the program must not run between
+//! entering and leaving.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// Those who may be inside together.
+/// Names the groups; members of one group may be inside together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
     Walks = 0,
     Destructions = 1,
 }
 
-/// What a member finds when it comes.
+/// Describes the result of an attempt to enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
-    /// It is inside.
+    /// The member is inside.
     Inside,
-    /// It is inside once this phase has come.
+    /// The member is inside once this phase has come.
     InPhase(usize),
-    /// There are so many that it can't be counted.
+    /// The group has as many members as the lock can count.
     Full,
 }
 
-/// The lock, in one word: whose phase it is, how many are inside, and how
-/// many of each group wait.
+/// Holds the state of the lock in one word: the phase, the number of members
+/// inside, and the number of waiting members of each group.
 ///
 /// # Invariants
 ///
 /// - Only members of the phase's group are inside.
-/// - Nobody waits while nobody is inside; members of the phase's group wait
-///   only while members of the other group do.
-/// - Members of the other group wait for the next phase, those of the
-///   phase's own group for the one after it. The phase that a member waits
-///   for does not end before the member has left, so that four numbers of
-///   phases are enough to tell them apart.
+/// - No member waits while none is inside. Members of the phase's group wait
+///   only while members of the other group wait.
+/// - Members of the other group wait for the next phase, and members of the
+///   phase's own group for the phase after the next. The phase that a member
+///   waits for does not end before the member has left, so four numbers are
+///   enough to tell phases apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct State(usize);
 
@@ -56,7 +57,7 @@ const COUNT_MAX: usize = (1 << COUNT_BITS) - 1;
 impl State {
     const EMPTY: Self = Self(0);
 
-    /// 0 to 3; even phases are the walks'.
+    /// Returns the phase, from 0 to 3; even phases belong to the walks.
     const fn phase(self) -> usize {
         self.0 & 3
     }
@@ -95,7 +96,7 @@ impl State {
         (self.phase(), self.inside(), [self.count(1), self.count(2)])
     }
 
-    /// With one more member.
+    /// Returns the state with one more member, and how the member got in.
     const fn enter(self, group: Group) -> (Self, Entry) {
         let (phase, inside, mut waiting) = self.parts();
         let other = 1 - group as usize;
@@ -122,7 +123,8 @@ impl State {
         (Self::of(phase, inside, waiting), Entry::InPhase(target))
     }
 
-    /// With one member less, and those inside whose turn that makes it.
+    /// Returns the state with one member less; if this begins a phase, the
+    /// waiting members of the phase are inside.
     const fn leave(self) -> Self {
         let (phase, inside, mut waiting) = self.parts();
         let other = (phase + 1) % 2;
@@ -135,7 +137,7 @@ impl State {
     }
 }
 
-/// The lock.
+/// Stores the state of the lock.
 struct Groups(AtomicUsize);
 
 impl Groups {
@@ -157,7 +159,8 @@ impl Groups {
                 pause.once();
             } else if self.replace(now, next) {
                 if let Entry::InPhase(phase) = entry {
-                    // Acquire: what those who left did comes before.
+                    // This load is an acquire: all effects of the members that
+                    // left come before.
                     while self.state().phase() != phase {
                         pause.once();
                     }
@@ -177,15 +180,15 @@ impl Groups {
     }
 
     fn replace(&self, now: State, next: State) -> bool {
-        // Every change is one of the same chain of read-modify-writes, so
-        // that whoever reads a phase sees all that came before it.
+        // Every change belongs to one chain of read-modify-writes, so a thread
+        // that reads a phase sees all effects that came before the phase.
         (self.0)
             .compare_exchange_weak(now.0, next.0, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
     }
 }
 
-/// Membership of one group; leaving the group is dropping it.
+/// Represents membership of one group; dropping the guard leaves the group.
 #[must_use]
 pub(crate) struct LockGuard<'a>(&'a Groups);
 
@@ -195,9 +198,9 @@ impl Drop for LockGuard<'_> {
     }
 }
 
-/// What to do while waiting: groups leave within microseconds to a few
-/// milliseconds. No parking, because a waiter may be in the destructor of a
-/// thread-local, where the standard library may have nothing to park on.
+/// Decides how a waiter pauses. Groups leave within microseconds to a few
+/// milliseconds. A waiter does not park, because it may be in the destructor of
+/// a thread-local, where the standard library may have nothing to park on.
 struct Pause(u32);
 
 impl Pause {
@@ -215,8 +218,8 @@ impl Pause {
     }
 }
 
-/// Lets another thread run; a sleep, after many times, also one of lower
-/// priority.
+/// Lets another thread run. After many calls the thread sleeps, so threads of
+/// lower priority run as well.
 #[cfg(feature = "std")]
 fn give_way(times: u32) {
     if times < 256 {
@@ -229,7 +232,7 @@ fn give_way(times: u32) {
 /// Lets another thread run.
 #[cfg(all(not(feature = "std"), unix))]
 fn give_way(_times: u32) {
-    // POSIX declares it so, and it may be called at any time.
+    // POSIX declares this function, and any thread may call it at any time.
     unsafe extern "C" {
         safe fn sched_yield() -> core::ffi::c_int;
     }
@@ -240,7 +243,7 @@ fn give_way(_times: u32) {
 #[cfg(all(not(feature = "std"), windows))]
 fn give_way(_times: u32) {
     #[link(name = "kernel32")]
-    // Windows declares it so, and it may be called at any time.
+    // Windows declares this function, and any thread may call it at any time.
     unsafe extern "system" {
         safe fn Sleep(milliseconds: u32);
     }
@@ -254,13 +257,13 @@ fn give_way(_times: u32) {
 
 static HEAPS: Groups = Groups::new();
 
-/// Enters the group of those that destroy heaps.
+/// Enters the group of threads that destroy heaps.
 #[inline]
 pub(crate) fn destroying() -> LockGuard<'static> {
     HEAPS.enter(Group::Destructions)
 }
 
-/// Enters the group of those that walk all heaps.
+/// Enters the group of threads that walk all heaps.
 #[inline]
 pub(crate) fn walking() -> LockGuard<'static> {
     HEAPS.enter(Group::Walks)
@@ -275,7 +278,7 @@ mod tests {
 
     use super::{Entry, Group, Groups, State};
 
-    /// Waits until the lock is seen in such a state.
+    /// Waits until the lock reaches such a state.
     fn wait_for(lock: &Groups, is_reached: impl Fn(State) -> bool) {
         while !is_reached(lock.state()) {
             thread::yield_now();
@@ -315,8 +318,8 @@ mod tests {
         assert_eq!(lock.state().inside(), 0);
     }
 
-    /// Walks that come while a destruction waits do not enter before it, and
-    /// the other way round.
+    /// Checks that walks that come while a destruction waits do not enter
+    /// before the destruction, and the other way round.
     #[test]
     fn who_waits_goes_first() {
         for (first, second) in [
@@ -355,18 +358,18 @@ mod tests {
         }
     }
 
-    /// What one of the model's threads is doing.
+    /// Describes what one thread of the model is doing.
     #[derive(Clone, Copy, PartialEq, Eq, Hash)]
     enum Doing {
         Outside,
-        /// Waits for the phase; what of the other group came later has overtaken
-        /// it so many times.
+        /// Waits for the phase; later members of the other group have overtaken
+        /// this thread so many times.
         Waiting(usize, u8),
         Inside,
     }
 
-    /// Each order of steps of two walkers and two destroyers, with as many turns
-    /// as there are states to reach.
+    /// Tries each order of steps of two walkers and two destroyers, until no
+    /// new state is reached.
     #[test]
     fn every_order_of_steps_is_fair_and_never_stuck() {
         const GROUPS: [Group; 4] = [
@@ -377,7 +380,8 @@ mod tests {
         ];
         type Model = (State, [Doing; 4]);
 
-        /// Those whose phase has come are inside without a step of their own.
+        /// Moves the threads whose phase has come inside; they take no step of
+        /// their own.
         fn settled((state, mut doing): Model, overtaker: Option<usize>) -> Model {
             for thread in 0..4 {
                 match doing[thread] {
@@ -440,11 +444,12 @@ mod tests {
                 assert_eq!((0..4).filter(waits).count(), state.waiting(group));
             }
             for doing in doing {
-                // Nobody of the other group walks in past one that waits.
+                // No member of the other group enters before a member that
+                // waits.
                 assert!(!matches!(doing, Doing::Waiting(_, 1..)));
             }
             let next = steps(model);
-            // Somebody is inside, who can leave, or nobody waits.
+            // A member is inside and can leave, or no member waits.
             assert!(walks + destructions > 0 || doing == [Doing::Outside; 4]);
             for model in next {
                 if seen.insert(model, ()).is_none() {
@@ -459,7 +464,7 @@ mod tests {
     fn full_counts_stay_right() {
         let mut state = State::EMPTY;
         let mut inside = 0_usize;
-        // As many as a 32-bit word holds, and then some.
+        // The bound is the most that a 32-bit word holds, and a few more.
         let most = 1 << ((usize::BITS - 2) / 3).min(12);
         while inside < most {
             match state.enter(Group::Walks) {

@@ -1,7 +1,8 @@
-//! Small blocks: entries that take a size in words save rounding at run time.
+//! Allocates small blocks, through entries that take a size in words and so
+//! save rounding at run time.
 //!
-//! Upstream does not export those entries, so that only a library that is
-//! compiled into the program has them.
+//! Upstream does not export these entries, so only a library that is compiled
+//! into the program has them.
 
 pub(crate) use imp::*;
 
@@ -13,8 +14,8 @@ mod imp {
 
     use crate::raw::size_class::WORD;
 
-    /// The machine words that hold `size` bytes (`mi_wsize_from_size`, which older
-    /// headers lack).
+    /// Returns the number of machine words that hold `size` bytes
+    /// (`mi_wsize_from_size`, which older headers lack).
     #[inline(always)]
     #[allow(clippy::manual_div_ceil, reason = "takes a comparison more")]
     const fn words(size: usize) -> usize {
@@ -28,18 +29,20 @@ mod imp {
     /// `0 < size <= SMALL_MAX`.
     #[inline(always)]
     pub(crate) unsafe fn malloc_small(size: usize) -> *mut c_void {
-        // SAFETY: the caller keeps `size` within the small sizes.
+        // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
+        // words is within the entry's bound (upstream.md: small allocation).
         unsafe { sys::mi_wmalloc_small(words(size)) }
     }
 
-    /// As [`malloc_small`], all bytes zero.
+    /// Allocates a small block of zeros in the default heap.
     ///
     /// # Safety
     ///
-    /// As for [`malloc_small`].
+    /// `0 < size <= SMALL_MAX`.
     #[inline(always)]
     pub(crate) unsafe fn zalloc_small(size: usize) -> *mut c_void {
-        // SAFETY: the caller keeps `size` within the small sizes.
+        // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
+        // words is within the entry's bound (upstream.md: small allocation).
         unsafe { sys::mi_wzalloc_small(words(size)) }
     }
 
@@ -47,7 +50,8 @@ mod imp {
     ///
     /// # Safety
     ///
-    /// As for [`malloc_small`], and `theap` is this thread's part of a live heap.
+    /// - `0 < size <= SMALL_MAX`.
+    /// - `theap` is the current thread's theap of a live heap.
     #[inline(always)]
     pub(crate) unsafe fn theap_malloc_small(
         theap: *mut sys::mi_theap_t,
@@ -58,21 +62,24 @@ mod imp {
         #[cfg(mimalloc_inline_alloc)]
         use sys::mimalloc_sys_theap_wmalloc_small as wmalloc_small;
 
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises this thread's theap of a live heap, and
+        // `size <= SMALL_MAX` (upstream.md: small allocation).
         unsafe { wmalloc_small(theap, words(size)) }
     }
 
-    /// As [`theap_malloc_small`], all bytes zero.
+    /// Allocates a small block of zeros in a theap.
     ///
     /// # Safety
     ///
-    /// As for [`theap_malloc_small`].
+    /// - `0 < size <= SMALL_MAX`.
+    /// - `theap` is the current thread's theap of a live heap.
     #[inline(always)]
     pub(crate) unsafe fn theap_zalloc_small(
         theap: *mut sys::mi_theap_t,
         size: usize,
     ) -> *mut c_void {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises this thread's theap of a live heap, and
+        // `size <= SMALL_MAX` (upstream.md: small allocation).
         unsafe { sys::mi_theap_wzalloc_small(theap, words(size)) }
     }
 }
