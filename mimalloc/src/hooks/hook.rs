@@ -10,10 +10,10 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 ///
 /// `from_pointer` gives back what `to_pointer` got.
 pub(super) unsafe trait Function: Copy {
-    /// The function as a data pointer, never null.
+    /// Returns the function as a data pointer, never null.
     fn to_pointer(self) -> *mut ();
 
-    /// The function behind a data pointer.
+    /// Returns the function behind a data pointer.
     ///
     /// # Safety
     ///
@@ -62,10 +62,11 @@ impl<F: Function> Hook<F> {
         self.function.store(function, Ordering::Release);
     }
 
-    /// The function that was set last.
+    /// Returns the function that was set last.
     pub(super) fn get(&self) -> Option<F> {
         let function = self.function.load(Ordering::Acquire);
-        // SAFETY: by the type's invariant, as it is not null.
+        // SAFETY: the pointer is not null, so by the type's invariant
+        // `to_pointer` made it from an `F`.
         (!function.is_null()).then(|| unsafe { F::from_pointer(function) })
     }
 }

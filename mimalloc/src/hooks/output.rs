@@ -12,13 +12,13 @@ use crate::raw;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Output {
-    /// Standard error, unbuffered. Where they go if nobody says otherwise.
+    /// Standard error, unbuffered. This is the default.
     #[default]
     Stderr,
     /// Nowhere.
     Discard,
-    /// Into a buffer of 32 KiB, which [`take_output`] empties. What does not fit
-    /// is counted and lost.
+    /// A buffer of 32 KiB, which [`take_output`] empties. Text that does not
+    /// fit is counted and lost.
     Capture,
 }
 
@@ -40,9 +40,9 @@ static CHANGING: AtomicBool = AtomicBool::new(false);
 
 /// Chooses where mimalloc's messages go.
 ///
-/// mimalloc remembers the first 16 KiB that it printed before any output was
-/// chosen, also before `main`, and hands them over to the first choice but
-/// [`Stderr`](Output::Stderr).
+/// mimalloc keeps the first 16 KiB that it prints before any output is chosen,
+/// also before `main`. The first choice other than [`Stderr`](Output::Stderr)
+/// gets this text.
 ///
 /// ```
 /// use mimalloc::hooks::{self, Output};
