@@ -99,7 +99,8 @@ macro_rules! startup_options {
         $crate::__startup::Setting::new(stringify!($name), $value as i64)
     };
     (@unsafe $unsafe:tt $name:ident, $value:expr) => {
-        // SAFETY: the user of the macro wrote `unsafe` and answers for it.
+        // SAFETY: the user of the macro wrote `unsafe`, and thereby promises
+        // the list of `Option::set_unchecked` (upstream.md: unsafe options).
         $unsafe { $crate::__startup::Setting::new_unchecked(stringify!($name), $value as i64) }
     };
     (@list [$($done:expr),*]) => {

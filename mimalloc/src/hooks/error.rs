@@ -145,9 +145,9 @@ pub fn set_error_policy(policy: ErrorPolicy) {
     match policy {
         ErrorPolicy::Default => {
             MODE.store(DEFAULT, Ordering::Release);
-            // SAFETY: the registered function is a constant or null, valid as
-            // long as the process lives, and has no argument to mix with
-            // (upstream.md: callback pairs).
+            // SAFETY: null stands for upstream's own handler. No argument is
+            // set that a thread could mix with the function (upstream.md:
+            // callback pairs).
             unsafe { raw::hooks::register_error(None) };
         }
         ErrorPolicy::Ignore => {

@@ -24,14 +24,15 @@ pub(super) unsafe trait Function: Copy {
 /// Implements [`Function`] for the type of a hook.
 macro_rules! function {
     ($type:ty) => {
-        // SAFETY: both directions keep the pointer as it is.
+        // SAFETY: both directions are casts that keep the pointer as it is.
         unsafe impl $crate::hooks::hook::Function for $type {
             fn to_pointer(self) -> *mut () {
                 self as *mut ()
             }
 
             unsafe fn from_pointer(pointer: *mut ()) -> Self {
-                // SAFETY: the pointer was made from a function of this type.
+                // SAFETY: the caller promises that `to_pointer` made the
+                // pointer from a function of this type.
                 unsafe { core::mem::transmute::<*mut (), Self>(pointer) }
             }
         }

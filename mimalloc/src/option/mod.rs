@@ -116,8 +116,8 @@ impl Option {
         let Some(number) = self.number() else {
             return 0;
         };
-        // SAFETY: `raw` returned the number, so the linked library has an
-        // option of this number.
+        // SAFETY: `number` gives the number only of an option that the linked
+        // library has.
         let value: c_long = unsafe { raw::option::get(number) };
         #[allow(
             clippy::useless_conversion,
@@ -146,8 +146,8 @@ impl Option {
     #[doc(alias = "mi_option_get_size")]
     pub fn get_size(self) -> usize {
         self.number().map_or(0, |number| {
-            // SAFETY: `raw` returned the number, so the linked library has an
-            // option of this number.
+            // SAFETY: `number` gives the number only of an option that the
+            // linked library has.
             unsafe { raw::option::get_size(number, self.unit().size()) }
         })
     }
@@ -275,9 +275,9 @@ impl Option {
     /// [`Unsafe`](OptionErrorKind::Unsafe).
     pub unsafe fn set_unchecked(self, value: i64) -> Result<(), OptionError> {
         let (number, value) = self.checked(value)?;
-        // SAFETY: `raw` returned the number, so the linked library has the
-        // option. The caller promises what an unsafe option needs (upstream.md:
-        // unsafe options).
+        // SAFETY: `checked` gives the number only of an option that the linked
+        // library has. The caller promises what an unsafe option needs
+        // (upstream.md: unsafe options).
         unsafe { raw::option::set(number, value) };
         Ok(())
     }
@@ -295,9 +295,9 @@ impl Option {
     /// [`Unsafe`](OptionErrorKind::Unsafe).
     pub unsafe fn set_default_unchecked(self, value: i64) -> Result<(), OptionError> {
         let (number, value) = self.checked(value)?;
-        // SAFETY: `raw` returned the number, so the linked library has the
-        // option. The caller promises what an unsafe option needs (upstream.md:
-        // unsafe options).
+        // SAFETY: `checked` gives the number only of an option that the linked
+        // library has. The caller promises what an unsafe option needs
+        // (upstream.md: unsafe options).
         unsafe { raw::option::set_default(number, value) };
         Ok(())
     }
