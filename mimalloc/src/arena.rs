@@ -16,18 +16,19 @@ use crate::raw::{self, engine};
 pub use self::error::ArenaError;
 pub use self::options::{ArenaOptions, NodeOptions, RegionAttributes, SystemOptions};
 
-/// Memory that was reserved once and is never given back, for heaps to live in.
+/// Names memory that was reserved once and is never given back. Heaps may live
+/// in the memory.
 ///
-/// This is a name for it: it is `Copy`, and valid until the process ends. Use
-/// it to keep heaps in one place (large pages, one NUMA node, memory of your
-/// own), and above all to limit them.
+/// `Arena` is a `Copy` handle that stays valid until the process ends. An arena
+/// keeps heaps in one place (large pages, one NUMA node, memory of the
+/// program's own), and above all limits them.
 ///
 /// # A hard memory limit
 ///
 /// A heap in an [exclusive](ArenaOptions::exclusive) arena never takes memory
-/// elsewhere, and nobody else takes any there. When the arena is full, the
-/// allocation fails; `try_reserve` of a collection returns that as an error,
-/// and nothing else in the process notices:
+/// elsewhere, and no other heap takes memory there. When the arena is full, the
+/// allocation fails. `try_reserve` of a collection returns the failure as an
+/// error, and the rest of the process is not affected:
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -43,13 +44,13 @@ pub use self::options::{ArenaOptions, NodeOptions, RegionAttributes, SystemOptio
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What that limit counts: mimalloc's own tables for the arena, a slice of
-/// 64 KiB for each thread that uses a heap in it (engine v3), and space that is
-/// free but in pieces too small. Collections that can only abort when memory
-/// runs out (`push`, `Box::new_in`) still do; use their `try_` forms.
+/// The limit includes mimalloc's own tables for the arena, a slice of 64 KiB
+/// for each thread that uses a heap in the arena (engine v3), and free space in
+/// pieces that are too small. Collections that can only abort when memory runs
+/// out (`push`, `Box::new_in`) still abort; use their `try_` forms.
 ///
-/// What it leaves out: some hundred bytes to some ten KiB of mimalloc's tables
-/// for each heap, which are in the main heap.
+/// The limit excludes mimalloc's tables for each heap, which are in the main
+/// heap. They take from about 100 bytes to about 10 KiB.
 ///
 /// # Platform-specific behaviour
 ///
@@ -70,44 +71,46 @@ pub struct Arena {
     id: sys::mi_arena_id_t,
 }
 
-// SAFETY: an id is only a name; engine v3's happens to be an address. Arenas
-// are never unloaded, and every C function that takes one may be called on any
-// thread.
+// SAFETY: an id is only a name, although engine v3's is an address. The arena
+// lives until the process ends (upstream.md: arena lifetime), and each C
+// function that takes an id may be called on any thread.
 unsafe impl Send for Arena {}
 
-// SAFETY: as above.
+// SAFETY: as for `Send`: an id is a name without state of its own, and C
+// functions may use one id on several threads at once.
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Reserves an exclusive arena of `size` bytes, committed as it is used.
+    /// Reserves an exclusive arena of `size` bytes, which is committed as it is
+    /// used.
     ///
     /// Calls `mi_reserve_os_memory_ex`; [`options`](Self::options) has its
     /// other arguments.
     ///
     /// # Errors
     ///
-    /// As for [`ArenaOptions::reserve`].
+    /// Returns the errors of [`ArenaOptions::reserve`].
     #[doc(alias = "mi_reserve_os_memory")]
     pub fn reserve(size: usize) -> Result<Self, ArenaError> {
         Self::options().reserve(size)
     }
 
-    /// The same as [`ArenaOptions::new`].
+    /// Returns options for an exclusive arena, like [`ArenaOptions::new`].
     pub fn options() -> ArenaOptions {
         ArenaOptions::new()
     }
 
-    /// Reserves `pages` huge pages of 1 GiB spread evenly over `nodes` NUMA
-    /// nodes (0: as many as there are), for all heaps to use.
+    /// Reserves `pages` huge pages of 1 GiB for all heaps, spread evenly over
+    /// `nodes` NUMA nodes. 0 stands for all nodes of the machine.
     ///
-    /// On an error some nodes may have got theirs already; they keep them.
-    /// There is no arena to name afterwards: each node has its own.
+    /// If this fails, pages that were already reserved on some nodes stay
+    /// reserved. No arena is returned, because each node has its own.
     ///
     /// Calls `mi_reserve_huge_os_pages_interleave`.
     ///
     /// # Errors
     ///
-    /// As for [`NodeOptions::reserve_huge`].
+    /// Returns the errors of [`NodeOptions::reserve_huge`].
     #[doc(alias = "mi_reserve_huge_os_pages_interleave")]
     #[doc(alias = "mi_reserve_huge_os_pages")]
     pub fn reserve_huge_interleaved(
@@ -124,26 +127,26 @@ impl Arena {
     ///
     /// # Errors
     ///
-    /// As for `Heap::new`. An arena without room is found out by the heap's
-    /// first allocation, not here, on engine v3.
+    /// Returns the errors of `Heap::new`. On engine v3, an arena without room
+    /// makes the heap's first allocation fail, not this function.
     #[cfg(mimalloc_owned_heaps)]
     #[doc(alias = "mi_heap_new_in_arena")]
     pub fn new_heap(self) -> Result<Heap, HeapError> {
         Heap::new_in(self)
     }
 
-    /// Makes a heap in this arena, lends it to `f`, and destroys it when `f` is
-    /// done or panics. Works on every engine and platform.
+    /// Makes a heap in this arena, lends the heap to `f`, and destroys the heap
+    /// when `f` returns or panics. Works on every engine and platform.
     ///
     /// # Errors
     ///
-    /// As for [`Heap::scope`]; `f` is then not called.
+    /// Returns the errors of [`Heap::scope`]. In this case `f` is not called.
     pub fn scope<R>(self, f: impl FnOnce(&Heap) -> R) -> Result<R, HeapError> {
         let heap = Heap::create_in(self)?;
         Ok(f(&heap))
     }
 
-    /// The arena's size in bytes, mimalloc's own tables in it included.
+    /// Returns the arena's size in bytes, including mimalloc's own tables.
     ///
     /// Calls `mi_arena_area`.
     #[must_use]
@@ -151,17 +154,18 @@ impl Arena {
         self.area().map_or(0, NonNull::len)
     }
 
-    /// The address range of the arena, if mimalloc knows it.
+    /// Returns the address range of the arena, if mimalloc knows it.
     ///
     /// Calls `mi_arena_area`.
     #[must_use]
     #[doc(alias = "mi_arena_area")]
     pub fn area(self) -> Option<NonNull<[u8]>> {
-        // SAFETY: the id is that of an arena.
+        // SAFETY: an `Arena` holds the id of an arena, which is never unloaded
+        // (upstream.md: arena lifetime).
         unsafe { raw::arena::area(self.id) }
     }
 
-    /// Whether `value` lies in this arena.
+    /// Returns whether `value` lies in this arena.
     ///
     /// Calls `mi_arena_contains`, or compares with [`area`](Self::area) where
     /// the library lacks it.
@@ -169,11 +173,12 @@ impl Arena {
     #[doc(alias = "mi_arena_contains")]
     pub fn contains<T: ?Sized>(self, value: &T) -> bool {
         let ptr: *const c_void = core::ptr::from_ref(value).cast();
-        // SAFETY: the id is that of an arena.
+        // SAFETY: an `Arena` holds the id of an arena, which is never unloaded
+        // (upstream.md: arena lifetime). The address is only compared.
         unsafe { raw::arena::contains(self.id, ptr) }
     }
 
-    /// The size in bytes below which there is no arena. Engine v3 only.
+    /// Returns the smallest size of an arena in bytes. Engine v3 only.
     ///
     /// Calls `mi_arena_min_size`.
     #[cfg(mimalloc_has_arena_limits)]
@@ -183,11 +188,11 @@ impl Arena {
         raw::arena::min_size()
     }
 
-    /// The alignment in bytes of an arena's start: 256 MiB, in builds with
-    /// hardening 64 KiB. Engine v3 only.
+    /// Returns the alignment of an arena's start in bytes: 256 MiB, or 64 KiB
+    /// in builds with hardening. Engine v3 only.
     ///
-    /// Memory [brought along](ArenaOptions::from_static) that starts elsewhere
-    /// loses what is before the next such address.
+    /// Memory of the program's [own](ArenaOptions::from_static) that starts
+    /// elsewhere loses the part before the next such address.
     ///
     /// Calls `mi_arena_min_alignment`.
     #[cfg(mimalloc_has_arena_limits)]
@@ -197,8 +202,9 @@ impl Arena {
         raw::arena::min_alignment()
     }
 
-    /// The largest block in bytes that fits in an arena at all; in an exclusive
-    /// one larger requests fail whatever its size. Engine v3 only.
+    /// Returns the size in bytes of the largest block that fits in an arena. In
+    /// an exclusive arena, larger requests fail whatever the arena's size.
+    /// Engine v3 only.
     ///
     /// Calls `mi_arena_max_object_size`; changes with the option
     /// `arena_max_object_size`.
@@ -209,9 +215,10 @@ impl Arena {
         raw::arena::max_object_size()
     }
 
-    /// Gives free memory in all arenas back to the system now, rather than
-    /// after the purge delay. Memory that threads still hold for reuse stays;
-    /// [`collect`](crate::collect) on each of them first frees that, too.
+    /// Returns free memory in all arenas to the system now, without waiting for
+    /// the purge delay. Memory that threads still hold for reuse stays. Calling
+    /// [`collect`](crate::collect) on each of these threads first frees their
+    /// memory as well.
     ///
     /// The arenas keep their addresses. Calls `mi_arenas_purge`. Engine v3 only.
     #[cfg(mimalloc_has_arenas_purge)]
@@ -220,13 +227,13 @@ impl Arena {
         raw::arena::purge_all();
     }
 
-    /// The C id, for calls that this crate has no form for.
+    /// Returns the C id, for C functions that this crate does not wrap.
     #[must_use]
     pub fn as_raw(self) -> sys::mi_arena_id_t {
         self.id
     }
 
-    /// The arena of a C id.
+    /// Makes an `Arena` from a C id.
     ///
     /// # Safety
     ///
@@ -241,7 +248,7 @@ impl Arena {
         self.id
     }
 
-    /// `None` for the C values that mean that there is no arena.
+    /// Returns `None` for the C values that mean that there is no arena.
     fn from_id(id: sys::mi_arena_id_t) -> Option<Self> {
         engine::is_arena(id).then_some(Self { id })
     }
@@ -252,10 +259,10 @@ impl Arena {
 #[repr(transparent)]
 pub(crate) struct MaybeArena(sys::mi_arena_id_t);
 
-// SAFETY: a name, as `Arena` is.
+// SAFETY: the value is an id or null, a name without state, like `Arena`.
 unsafe impl Send for MaybeArena {}
 
-// SAFETY: as above.
+// SAFETY: the value is an id or null, a name without state, like `Arena`.
 unsafe impl Sync for MaybeArena {}
 
 impl MaybeArena {

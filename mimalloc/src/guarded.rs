@@ -6,27 +6,31 @@ use crate::raw::engine;
 
 /// # Guarded blocks
 ///
-/// In builds with the feature `guarded`, some blocks are put right before a
-/// page that can't be read or written, so that running past their end stops the
-/// program at once. Which blocks is set by
-/// [`Option::GuardedSampleRate`](crate::Option) and its neighbours for all
-/// heaps, and here for one.
+/// In builds with the feature `guarded`, some blocks lie right before a page
+/// that can't be read or written. A program that runs past the end of such a
+/// block stops at once. [`Option::GuardedSampleRate`](crate::Option) and its
+/// neighbours choose the blocks for all heaps; the functions here choose for
+/// one heap.
 impl Heap {
-    /// Guards a block about every `rate` bytes that this thread allocates in the
-    /// heap: 0 none, 1 each, as long as it is within the
-    /// [bounds](Self::set_guarded_sizes). `seed` 0 starts at a random place.
-    /// Takes effect where the thread next looks for a page with free blocks.
+    /// Guards a block about every `rate` bytes that this thread allocates in
+    /// the heap. `0` guards no block, and `1` every block within the
+    /// [bounds](Self::set_guarded_sizes). With `seed` 0, sampling starts at a
+    /// random place. The rate takes effect where the thread next looks for a
+    /// page with free blocks.
     ///
     /// Calls `mi_theap_guarded_set_sample_rate`; on engine v2
     /// `mi_heap_guarded_set_sample_rate`.
     ///
     /// # Errors
     ///
-    /// When there is no memory for this thread's part of the heap.
+    /// Returns an error if there is no memory for this thread's theap of the
+    /// heap.
     #[doc(alias = "mi_theap_guarded_set_sample_rate")]
     #[doc(alias = "mi_heap_guarded_set_sample_rate")]
     pub fn set_guarded_sample_rate(&self, rate: usize, seed: usize) -> Result<(), AllocError> {
-        // SAFETY: the heap is live, on engine v2 this thread's or dead.
+        // SAFETY: `&self` keeps the heap alive. On engine v2 the heap belongs
+        // to this thread, or is a dead heap, which has a structure
+        // (upstream.md: thread ends of v2).
         unsafe { engine::set_guarded_sample_rate(self.backend(), rate, seed) }
     }
 
@@ -37,11 +41,14 @@ impl Heap {
     ///
     /// # Errors
     ///
-    /// As for [`set_guarded_sample_rate`](Self::set_guarded_sample_rate).
+    /// Returns an error if there is no memory for this thread's theap of the
+    /// heap.
     #[doc(alias = "mi_theap_guarded_set_size_bound")]
     #[doc(alias = "mi_heap_guarded_set_size_bound")]
     pub fn set_guarded_sizes(&self, min: usize, max: usize) -> Result<(), AllocError> {
-        // SAFETY: the heap is live, on engine v2 this thread's or dead.
+        // SAFETY: `&self` keeps the heap alive. On engine v2 the heap belongs
+        // to this thread, or is a dead heap, which has a structure
+        // (upstream.md: thread ends of v2).
         unsafe { engine::set_guarded_size_bound(self.backend(), min, max) }
     }
 }

@@ -12,8 +12,8 @@ use pprof_mappings::Files;
 
 mod pprof_mappings;
 
-/// mimalloc's own heap profiler: takes the call stack of about one allocation
-/// in every so many bytes, and writes profiles for `pprof`.
+/// Samples the heap with mimalloc's own profiler: takes the call stack of one
+/// allocation about every so many bytes, and writes profiles for `pprof`.
 ///
 /// Attach one to the [process](Self::attach) or to [one
 /// heap](Self::attach_heap), start it, and write a [snapshot](Self::snapshot)
@@ -34,24 +34,25 @@ mod pprof_mappings;
 /// # Ok::<(), mimalloc::ProfilerError>(())
 /// ```
 ///
-/// What will bite:
+/// # Caveats
 ///
-/// - **Profiles hold addresses, not names.** Give `pprof` the program, too:
+/// - **Profiles hold addresses, not names.** Also give `pprof` the program:
 ///   `pprof -http=: target/release/server /tmp/server.0001.pb`, on the machine
-///   that wrote it, and build the program with `debug = "line-tables-only"` or
-///   more.
+///   that wrote the profile. Build the program with `debug =
+///   "line-tables-only"` or more.
 /// - The values are those of the samples, not scaled up to all allocations.
 ///   Bytes are counted when a mimalloc page, 64 KiB for small blocks, is used
 ///   up: rates below that give few more samples.
-/// - A thread takes up the profiler with its next slow allocation, of which
-///   there is one in a thousand or so. The starting thread does at once.
+/// - A thread notices the profiler with its next slow allocation, which is
+///   about one in a thousand. The thread that starts the profiler notices at
+///   once.
 /// - Stacks are taken where the C library or the compiler's unwinder can: on
 ///   glibc, macOS and Windows. Elsewhere profiles come out empty.
 /// - The environment variable `MIMALLOC_PROFILE=<base>` attaches a profiler to
 ///   any program that links mimalloc; [`attach`](Self::attach) then fails.
 ///
 /// A profiler is never freed: sampled blocks refer to it for as long as they
-/// live. Each takes some 200 KiB, so make one, not one an hour. Engine v3 only.
+/// live. Each takes about 200 KiB, so reuse one profiler. Engine v3 only.
 #[derive(Clone, Copy, Debug)]
 #[doc(alias = "mi_profiler_t")]
 pub struct Profiler {
@@ -59,7 +60,7 @@ pub struct Profiler {
     files: Option<&'static Files>,
 }
 
-/// What a profiler is to be like. Made by [`Profiler::options`].
+/// Describes a profiler to make. Returned by [`Profiler::options`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct ProfilerOptions {
@@ -70,7 +71,7 @@ pub struct ProfilerOptions {
     text: bool,
 }
 
-/// Why there is no profiler, or none where it was to be attached.
+/// Says why a profiler could not be made or attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProfilerError {
@@ -90,7 +91,8 @@ impl ProfilerOptions {
     /// The longest base of file names, in bytes.
     pub const MAX_BASE_LEN: usize = 1000;
 
-    /// A sample every 512 KiB, and snapshots only when asked for.
+    /// Returns options for a sample every 512 KiB, and snapshots only on
+    /// request.
     pub fn new() -> Self {
         Self {
             rate: 512 * 1024,
@@ -101,7 +103,8 @@ impl ProfilerOptions {
         }
     }
 
-    /// Mean bytes of allocation between samples, 1 at least. Smaller is more
+    /// Sets the mean bytes of allocation between samples, at least 1. Smaller
+    /// is more
     /// exact and slower: each sample takes a call stack.
     pub fn sample_rate(mut self, bytes: usize) -> Self {
         // C would sample each allocation for ever at 0.
@@ -130,7 +133,7 @@ impl ProfilerOptions {
         self
     }
 
-    /// Whether to write `pprof`'s older text format, in files that end in
+    /// Sets whether to write `pprof`'s older text format, in files that end in
     /// `.heap`, instead of protocol buffers.
     pub fn text(mut self, text: bool) -> Self {
         self.text = text;
@@ -157,11 +160,11 @@ impl ProfilerOptions {
         self.create_bytes(base)
     }
 
-    /// As `create`, for a base that is a C string.
+    /// Makes a profiler like `create`, for a base that is a C string.
     ///
     /// # Errors
     ///
-    /// As for `create`.
+    /// Returns the errors of `create`.
     pub fn create_c(self, base: &CStr) -> Result<Profiler, ProfilerError> {
         self.create_bytes(base.to_bytes())
     }
@@ -201,7 +204,7 @@ impl Default for ProfilerOptions {
 }
 
 impl Profiler {
-    /// The same as [`ProfilerOptions::new`].
+    /// Returns the default options, like [`ProfilerOptions::new`].
     pub fn options() -> ProfilerOptions {
         ProfilerOptions::new()
     }
@@ -238,7 +241,8 @@ impl Profiler {
     /// [switched off](Heap::disable_profiling).
     #[doc(alias = "mi_heap_profile")]
     pub fn attach_heap(self, heap: &Heap) -> Result<(), ProfilerError> {
-        // SAFETY: a live heap.
+        // SAFETY: the reference to the heap keeps the heap alive, and the
+        // profiler is never freed (upstream.md: profiler lifetime).
         let attached = unsafe { self.raw.attach_heap(heap.as_raw()) };
         attached.then_some(()).ok_or(ProfilerError::Attached)
     }
@@ -286,13 +290,14 @@ impl Profiler {
 }
 
 impl Heap {
-    /// Keeps profilers, one that is attached already too, from sampling this
-    /// heap. There is no way back.
+    /// Keeps profilers from sampling this heap, including one that is already
+    /// attached. This cannot be undone.
     ///
     /// Calls `mi_heap_profile_disable`.
     #[doc(alias = "mi_heap_profile_disable")]
     pub fn disable_profiling(&self) {
-        // SAFETY: a live heap.
+        // SAFETY: the reference to the heap keeps the heap alive during the
+        // call.
         unsafe { profiler::disable(self.as_raw()) };
     }
 }

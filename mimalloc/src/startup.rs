@@ -23,8 +23,8 @@ pub const MiB: usize = 1 << 20;
 #[allow(non_upper_case_globals, reason = "the unit's own spelling")]
 pub const GiB: usize = 1 << 30;
 
-/// Gives options new defaults before mimalloc starts, so that also those count
-/// that mimalloc reads only then.
+/// Sets option defaults before mimalloc starts, so that options that are read
+/// only at startup take effect.
 ///
 /// ```
 /// mimalloc::startup_options! {
@@ -44,17 +44,18 @@ pub const GiB: usize = 1 << 30;
 ///   the option. Sizes are bytes; `KiB`, `MiB` and `GiB` are in scope.
 /// - The user has the last word: these are defaults (`mi_option_set_default`),
 ///   and an environment variable such as `MIMALLOC_PURGE_DELAY` wins.
-/// - The two options that can break memory safety want the word `unsafe` in
-///   front, and the promise of
+/// - The options that can break memory safety need the word `unsafe` in front,
+///   and the promise of
 ///   [`Option::set_unchecked`](crate::Option::set_unchecked).
 ///
-/// **Use it in the binary** (or cdylib), once, at module level. It decides for
-/// the whole process, which a library should not do, and a linker may leave out
-/// what nobody refers to in a library. Two uses run in no particular order.
+/// **Use the macro in the binary** (or cdylib), once, at module level. The
+/// macro decides for the whole process, which a library should not do. A linker
+/// may also leave out a part of a library that no other code refers to. Two
+/// uses run in no particular order.
 ///
-/// With a system library that is loaded dynamically mimalloc has started before
-/// any code of the program runs: what is only read at startup comes too late
-/// then, the rest works.
+/// A system library that is loaded dynamically starts before any code of the
+/// program runs. Options that are only read at startup then have no effect; all
+/// others work.
 ///
 /// It works in crates of edition 2021 and 2024, with Rust 1.85 or later, and
 /// under `#![forbid(unsafe_code)]`. (That lint does not look into macros of other
@@ -98,7 +99,8 @@ macro_rules! startup_options {
         $crate::__startup::Setting::new(stringify!($name), $value as i64)
     };
     (@unsafe $unsafe:tt $name:ident, $value:expr) => {
-        // SAFETY: the user of the macro wrote `unsafe` and answers for it.
+        // SAFETY: the user of the macro wrote `unsafe`, and thereby promises
+        // the list of `Option::set_unchecked` (upstream.md: unsafe options).
         $unsafe { $crate::__startup::Setting::new_unchecked(stringify!($name), $value as i64) }
     };
     (@list [$($done:expr),*]) => {
@@ -242,11 +244,12 @@ impl Setting {
         Self::checked(name, value)
     }
 
-    /// For any option.
+    /// Makes a setting of any option.
     ///
     /// # Safety
     ///
-    /// As for [`Option::set_unchecked`].
+    /// The caller promises the list of [`Option::set_unchecked`] for the option
+    /// and the value.
     #[must_use]
     pub const unsafe fn new_unchecked(name: &str, value: i64) -> Self {
         Self::checked(name, value)

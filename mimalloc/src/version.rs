@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::raw;
 
-/// The version of the linked library.
+/// Describes the version of the linked library.
 ///
 /// ```
 /// let version = mimalloc::version();
@@ -31,25 +31,25 @@ impl Version {
         }
     }
 
-    /// The engine: 3 or 2.
+    /// Returns the engine: 3 or 2.
     #[must_use]
     pub const fn major(self) -> u32 {
         self.major
     }
 
-    /// The second number.
+    /// Returns the second number.
     #[must_use]
     pub const fn minor(self) -> u32 {
         self.minor
     }
 
-    /// The third number.
+    /// Returns the third number.
     #[must_use]
     pub const fn patch(self) -> u32 {
         self.patch
     }
 
-    /// The number as C has it, such as 30602.
+    /// Returns the number as C has it, such as 30602.
     #[must_use]
     pub const fn raw(self) -> u32 {
         self.raw
@@ -62,17 +62,17 @@ impl fmt::Display for Version {
     }
 }
 
-/// The version of the library that the program runs with. A system library may
-/// be another one than at build time.
+/// Returns the version of the library that the program runs with. A system
+/// library may have another version than at build time.
 #[must_use]
 #[doc(alias = "mi_version")]
 pub fn version() -> Version {
     Version::from_raw(u32::try_from(raw::process::version()).unwrap_or(0))
 }
 
-/// Whether the C `malloc` of the whole process was redirected to mimalloc: on
-/// Windows by its redirection DLL, on macOS by interposing. Always false on
-/// other systems, also with the feature `override`.
+/// Returns whether the C `malloc` of the whole process was redirected to
+/// mimalloc: on Windows by its redirection DLL, on macOS by interposing. Always
+/// false on other systems, even with the feature `override`.
 #[must_use]
 #[doc(alias = "mi_is_redirected")]
 pub fn is_redirected() -> bool {

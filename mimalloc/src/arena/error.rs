@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Why an arena could not be made. Its text says what to change.
+/// Says why an arena could not be made. The text says what to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ArenaError {
@@ -11,29 +11,30 @@ pub enum ArenaError {
         /// The smallest size, in bytes.
         minimum: usize,
     },
-    /// No address space is that large, or mimalloc's table of arenas is not.
+    /// The size exceeds the address space or mimalloc's table of arenas.
     TooLarge,
     /// Too little of the memory is left once its start is aligned.
     Misaligned {
-        /// What the start should be a multiple of, in bytes.
+        /// The number of bytes of which the start should be a multiple.
         alignment: usize,
-        /// The smallest size that would do at the same start, in bytes.
+        /// The smallest size in bytes that is enough at the same start.
         minimum: usize,
     },
     /// The system gave no memory.
     OutOfMemory,
     /// mimalloc's table of arenas has no entry left.
     TableFull,
-    /// No huge pages were asked for.
+    /// The number of huge pages is 0.
     NoPages,
     /// The system has no huge pages to give.
     NoHugePages,
-    /// Not one huge page was had in the time given. Told apart from
-    /// [`NoHugePages`](Self::NoHugePages) with the feature `std` only.
+    /// The timeout expired before any huge page was reserved. Only the feature
+    /// `std` tells this from [`NoHugePages`](Self::NoHugePages).
     TimedOut,
-    /// Builds with the feature `secure-5`, on engine v2 with any of the `secure`
-    /// features, protect parts of all memory, which is not possible in memory of
-    /// this kind. System libraries of 2.1.7 and before can't use it either.
+    /// The build can't use memory of this kind, because it protects parts of
+    /// all memory. These are builds with the feature `secure-5`, on engine v2
+    /// with any of the `secure` features. System libraries of 2.1.7 and before
+    /// can't use such memory either.
     Pinned,
 }
 

@@ -1,4 +1,4 @@
-//! How an arena is made.
+//! Options for making an arena.
 
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
@@ -9,11 +9,10 @@ use super::{Arena, ArenaError};
 use crate::raw::arena::{self as c, PROTECTS_PAGES, Region};
 use crate::raw::engine;
 
-/// Makes arenas: what all ways of making one have in common. Made by
-/// [`Arena::options`].
+/// Describes an arena to make. Returned by [`Arena::options`].
 ///
-/// What only some ways take is set by a method that leads to a type with those
-/// ways only, so that no setting is without effect:
+/// A setting that only some memory takes leads to a type that makes only such
+/// arenas, so no setting is without effect:
 ///
 /// | memory | made by | settings |
 /// |---|---|---|
@@ -41,7 +40,7 @@ pub struct ArenaOptions {
     exclusive: bool,
 }
 
-/// [`ArenaOptions`] for memory of the system.
+/// Describes an arena in memory of the system, like [`ArenaOptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct SystemOptions {
@@ -50,8 +49,8 @@ pub struct SystemOptions {
     large_pages: bool,
 }
 
-/// [`ArenaOptions`] for huge pages and for memory of the program's own, which are
-/// on a NUMA node.
+/// Describes an arena on a NUMA node, like [`ArenaOptions`]: of huge pages, or
+/// in memory of the program's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct NodeOptions {
@@ -59,16 +58,16 @@ pub struct NodeOptions {
     node: Option<u16>,
 }
 
-/// What [`NodeOptions::manage`] is told about the memory.
+/// Describes the memory that [`NodeOptions::manage`] gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionAttributes {
-    /// It can be read and written already. If not, mimalloc makes it so, page
-    /// by page, by the means that the system has for its own memory.
+    /// The memory can be read and written already. Otherwise mimalloc commits
+    /// the memory, page by page, as it commits the system's memory.
     pub committed: bool,
-    /// It can't be decommitted or protected, as with large pages or memory that
-    /// is not the system's own: mimalloc then only ever reads and writes it.
+    /// The memory can't be decommitted or protected, like large pages or memory
+    /// that is not the system's own. mimalloc then only reads and writes it.
     pub pinned: bool,
-    /// It is all zero.
+    /// The memory is all zero.
     pub zeroed: bool,
 }
 
@@ -78,7 +77,8 @@ impl ArenaOptions {
         Self { exclusive: true }
     }
 
-    /// Sets whether only heaps made in the arena may use it. Otherwise all may.
+    /// Sets whether only heaps made in the arena may use the arena. If not, all
+    /// heaps may.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
         self
@@ -106,16 +106,16 @@ impl ArenaOptions {
     ///
     /// # Errors
     ///
-    /// As for [`SystemOptions::reserve`].
+    /// Returns the errors of [`SystemOptions::reserve`].
     pub fn reserve(self, size: usize) -> Result<Arena, ArenaError> {
         self.system().reserve(size)
     }
 
-    /// Reserves `pages` huge pages of 1 GiB, at any NUMA node.
+    /// Reserves `pages` huge pages of 1 GiB on any NUMA node.
     ///
     /// # Errors
     ///
-    /// As for [`NodeOptions::reserve_huge`].
+    /// Returns the errors of [`NodeOptions::reserve_huge`].
     pub fn reserve_huge(
         self,
         pages: usize,
@@ -128,7 +128,7 @@ impl ArenaOptions {
     ///
     /// # Errors
     ///
-    /// As for [`NodeOptions::from_static`].
+    /// Returns the errors of [`NodeOptions::from_static`].
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         self.node().from_static(memory)
     }
@@ -137,18 +137,24 @@ impl ArenaOptions {
     ///
     /// # Errors
     ///
-    /// As for [`NodeOptions::from_static`].
+    /// Returns the errors of [`NodeOptions::from_static`].
     ///
     /// # Safety
     ///
-    /// As for [`NodeOptions::manage`].
+    /// - The `len` bytes from `start` are one mapping or allocation that stays
+    ///   valid until the process ends, and that no other code uses from now on.
+    /// - The memory is as `attributes` say. Large pages imply that the memory
+    ///   is committed.
+    /// - Unless the memory is pinned, it consists of whole pages of private,
+    ///   anonymous memory: mimalloc may decommit, discard and protect them.
     pub unsafe fn manage(
         self,
         start: NonNull<u8>,
         len: usize,
         attributes: RegionAttributes,
     ) -> Result<Arena, ArenaError> {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises the same list: memory that is valid for
+        // ever, used by no other code, and as described by `attributes`.
         unsafe { self.node().manage(start, len, attributes) }
     }
 
@@ -175,23 +181,25 @@ impl Default for ArenaOptions {
 }
 
 impl SystemOptions {
-    /// Sets whether only heaps made in the arena may use it. Otherwise all may.
+    /// Sets whether only heaps made in the arena may use the arena. If not, all
+    /// heaps may.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
         self
     }
 
-    /// Sets whether to commit all of the memory at once. That costs the memory,
-    /// where the system counts it, and spares a system call for each part used
-    /// first.
+    /// Sets whether to commit all of the memory at once. The system then counts
+    /// all of the memory where it counts committed memory, and the first use of
+    /// each part needs no system call.
     pub fn commit(mut self, commit: bool) -> Self {
         self.commit = commit;
         self
     }
 
-    /// Sets whether to use large pages (2 MiB on x86-64) if the system has some
-    /// left. They are always committed, and never given back. Builds that have no
-    /// use for large pages take others: see [`ArenaError::Pinned`].
+    /// Sets whether to use large pages (2 MiB on x86-64) if the system has any
+    /// left. Large pages are always committed, and never given back. Builds
+    /// that can't use large pages take ordinary ones: see
+    /// [`ArenaError::Pinned`].
     pub fn allow_large_pages(mut self, allow: bool) -> Self {
         self.large_pages = allow;
         self
@@ -203,17 +211,17 @@ impl SystemOptions {
     ///
     /// # Errors
     ///
-    /// [`ArenaError::TooSmall`] and [`ArenaError::TooLarge`] for sizes that
-    /// can't be, [`ArenaError::TableFull`] when there are too many arenas, else
-    /// [`ArenaError::OutOfMemory`].
+    /// Returns [`ArenaError::TooSmall`] and [`ArenaError::TooLarge`] for
+    /// impossible sizes, [`ArenaError::TableFull`] when there are too many
+    /// arenas, and otherwise [`ArenaError::OutOfMemory`].
     ///
     /// # Platform-specific behaviour
     ///
-    /// Engine v3 takes an entry in its table of arenas for each 16 GiB (1 GiB on
-    /// 32-bit systems). A size that takes more than half of the table is too
-    /// large, and one that takes more than is left finds the table full. Should
-    /// another thread take entries at the same moment, the arena may have fewer
-    /// of them: see [`capacity`](Arena::capacity).
+    /// Engine v3 takes an entry in its table of arenas for each 16 GiB (1 GiB
+    /// on 32-bit systems). A size that takes more than half of the table is too
+    /// large. A size that takes more entries than are left finds the table
+    /// full. If another thread takes entries at the same moment, the arena may
+    /// have fewer entries: see [`capacity`](Arena::capacity).
     #[doc(alias = "mi_reserve_os_memory_ex")]
     pub fn reserve(self, size: usize) -> Result<Arena, ArenaError> {
         check_size(size)?;
@@ -225,15 +233,16 @@ impl SystemOptions {
 }
 
 impl NodeOptions {
-    /// Sets whether only heaps made in the arena may use it. Otherwise all may.
+    /// Sets whether only heaps made in the arena may use the arena. If not, all
+    /// heaps may.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
         self
     }
 
-    /// Sets the NUMA node that huge pages are taken from, any for `None`; or that
-    /// the program's own memory is on. Other memory from the system is on the node
-    /// of the thread that first touches it.
+    /// Sets the NUMA node that huge pages are taken from, or that the program's
+    /// own memory is on. `None` stands for any node. Other memory of the system
+    /// is on the node of the thread that first touches it.
     pub fn numa_node(mut self, node: Option<u16>) -> Self {
         self.node = node;
         self
@@ -241,20 +250,20 @@ impl NodeOptions {
 
     /// Reserves `pages` huge pages of 1 GiB.
     ///
-    /// Such pages must have been set aside in the system beforehand. When
-    /// `timeout` (to the millisecond; `None` is no limit) ends the search early
-    /// but some pages were found, the arena has those: see
+    /// Such pages must have been set aside in the system beforehand. `timeout`
+    /// counts in milliseconds; `None` is no limit. When the timeout ends the
+    /// search after some pages were found, the arena has these pages: see
     /// [`capacity`](Arena::capacity).
     ///
     /// Calls `mi_reserve_huge_os_pages_at_ex`.
     ///
     /// # Errors
     ///
-    /// [`ArenaError::NoPages`] for none, [`ArenaError::NoHugePages`] and
-    /// [`ArenaError::TimedOut`] when none could be had,
-    /// [`ArenaError::TooLarge`] and [`ArenaError::TableFull`] as for
+    /// Returns [`ArenaError::NoPages`] if `pages` is 0,
+    /// [`ArenaError::NoHugePages`] or [`ArenaError::TimedOut`] if no page was
+    /// found, [`ArenaError::TooLarge`] and [`ArenaError::TableFull`] like
     /// [`ArenaOptions::reserve`], and [`ArenaError::Pinned`] in builds that
-    /// can't use such pages.
+    /// can't use huge pages.
     #[doc(alias = "mi_reserve_huge_os_pages_at_ex")]
     #[doc(alias = "mi_reserve_huge_os_pages_at")]
     pub fn reserve_huge(
@@ -271,19 +280,21 @@ impl NodeOptions {
     /// Turns memory of the program's own into an arena: a large static, a
     /// leaked box, a mapping that is never undone.
     ///
-    /// mimalloc will only read and write it. What comes before the first
-    /// `Arena::min_alignment` and after the last multiple of 32 MiB is left
-    /// unused; with engine v3's usual 256 MiB that takes either luck or a
-    /// generous size. [`capacity`](Arena::capacity) tells what is left.
+    /// mimalloc only reads and writes the memory. The parts before the first
+    /// multiple of `Arena::min_alignment` and after the last multiple of 32 MiB
+    /// stay unused. With engine v3's usual 256 MiB, the memory must be
+    /// generously large or happen to be aligned. [`capacity`](Arena::capacity)
+    /// returns the size that is left.
     ///
     /// Calls `mi_manage_os_memory_ex`.
     ///
     /// # Errors
     ///
-    /// [`ArenaError::TooSmall`] and [`ArenaError::Misaligned`] when there is
-    /// too little of it, [`ArenaError::TooLarge`] and [`ArenaError::TableFull`]
-    /// as for [`reserve`](ArenaOptions::reserve), [`ArenaError::Pinned`] in builds that can't use such memory,
-    /// else [`ArenaError::OutOfMemory`].
+    /// Returns [`ArenaError::TooSmall`] and [`ArenaError::Misaligned`] when
+    /// there is too little memory, [`ArenaError::TooLarge`] and
+    /// [`ArenaError::TableFull`] like [`reserve`](ArenaOptions::reserve),
+    /// [`ArenaError::Pinned`] in builds that can't use such memory, and
+    /// otherwise [`ArenaError::OutOfMemory`].
     pub fn from_static(self, memory: &'static mut [MaybeUninit<u8>]) -> Result<Arena, ArenaError> {
         let len = memory.len();
         let start = NonNull::from(memory).cast::<u8>();
@@ -292,8 +303,9 @@ impl NodeOptions {
             pinned: true,
             zeroed: false,
         };
-        // SAFETY: the memory is borrowed for good, so it is nobody else's, and
-        // may be read and written; pinned memory is not unmapped or protected.
+        // SAFETY: the memory is borrowed mutably for `'static`, so no other
+        // code uses it, and it may be read and written. It is passed as pinned,
+        // so mimalloc does not unmap or protect it.
         unsafe { self.manage(start, len, attributes) }
     }
 
@@ -304,15 +316,16 @@ impl NodeOptions {
     ///
     /// # Errors
     ///
-    /// As for [`from_static`](Self::from_static).
+    /// Returns the errors of [`from_static`](Self::from_static).
     ///
     /// # Safety
     ///
     /// - The `len` bytes from `start` are one mapping or allocation that stays
-    ///   valid until the process ends, and that nobody else uses from now on.
-    /// - They are as `attributes` say. Large pages imply that they are committed.
-    /// - Unless they are pinned, they are whole pages of private, anonymous
-    ///   memory: mimalloc may decommit, discard and protect them.
+    ///   valid until the process ends, and that no other code uses from now on.
+    /// - The memory is as `attributes` say. Large pages imply that the memory
+    ///   is committed.
+    /// - Unless the memory is pinned, it consists of whole pages of private,
+    ///   anonymous memory: mimalloc may decommit, discard and protect them.
     #[doc(alias = "mi_manage_os_memory_ex")]
     #[doc(alias = "mi_manage_os_memory")]
     pub unsafe fn manage(
@@ -335,25 +348,26 @@ impl NodeOptions {
             zeroed: attributes.zeroed,
             node: self.c_node(),
         };
-        // SAFETY: the caller hands the memory over for good, as described.
+        // SAFETY: the caller promises that the memory is as described, valid
+        // for ever, and used by no other code (upstream.md: arena lifetime).
         let id = unsafe { c::manage(&region, self.exclusive) };
         Arena::from_id(id).ok_or_else(out_of_memory)
     }
 
-    /// The C form of the NUMA node.
+    /// Returns the C form of the NUMA node.
     fn c_node(self) -> c_int {
         self.node.map_or(-1, c_int::from)
     }
 }
 
-/// Runs a reservation of huge pages, and says why it failed.
+/// Reserves huge pages, and says why a reservation failed.
 pub(super) fn huge<T>(
     pages: usize,
     timeout: Option<Duration>,
     reserve: impl FnOnce(usize) -> Option<T>,
 ) -> Result<T, ArenaError> {
     if pages == 0 {
-        // C calls that a success, without an arena.
+        // C calls this a success, without an arena.
         return Err(ArenaError::NoPages);
     }
     if PROTECTS_PAGES {
@@ -379,7 +393,7 @@ pub(super) fn huge<T>(
     Err(ArenaError::NoHugePages)
 }
 
-/// Sizes for which C only has "out of memory".
+/// Returns the error of a size for which C only has "out of memory".
 fn check_size(size: usize) -> Result<(), ArenaError> {
     let minimum = c::min_size();
     if size < minimum {
@@ -391,7 +405,7 @@ fn check_size(size: usize) -> Result<(), ArenaError> {
     Ok(())
 }
 
-/// Whether enough of a range is left once its start is aligned.
+/// Checks that enough of a range is left once its start is aligned.
 fn check_range(start: NonNull<u8>, len: usize) -> Result<(), ArenaError> {
     let alignment = c::min_alignment();
     let skipped = start.as_ptr().addr().wrapping_neg() & (alignment - 1);
@@ -408,7 +422,7 @@ fn check_range(start: NonNull<u8>, len: usize) -> Result<(), ArenaError> {
     Ok(())
 }
 
-/// What a failure means whose size was in order.
+/// Returns the error of a failed reservation whose size was valid.
 fn out_of_memory() -> ArenaError {
     if table_is_full() {
         ArenaError::TableFull
@@ -417,13 +431,13 @@ fn out_of_memory() -> ArenaError {
     }
 }
 
-/// Asks the statistics, as C itself has one code for every failure.
+/// Asks the statistics, because C has one code for every failure.
 fn table_is_full() -> bool {
     crate::stats::arena_count().is_some_and(|taken| taken >= engine::ARENA_ENTRIES)
 }
 
-/// Keeps engine v3 from making an arena of as much as its table has room for
-/// and calling that a success.
+/// Keeps engine v3 from making an arena that is only as large as its table has
+/// room for, and calling this a success.
 fn check_entries(size: usize) -> Result<(), ArenaError> {
     let Some(entry_size) = engine::ARENA_ENTRY_SIZE.filter(|&entry_size| size > entry_size) else {
         return Ok(());

@@ -9,32 +9,33 @@ use crate::raw::{self, engine};
 static FUNCTION: Hook<fn(bool, u64)> = Hook::new();
 function!(fn(bool, u64));
 
-/// Has mimalloc call `hook` now and then, on threads that allocate: a moment to
-/// free blocks that were set aside, for example by a reference counter that does
-/// not free long chains at once. `None` ends it.
+/// Makes mimalloc call `hook` now and then on threads that allocate. The hook
+/// may free blocks that were set aside, for example by a reference counter that
+/// does not free long chains at once. `None` removes the hook.
 ///
-/// The hook gets whether as much as possible should be freed now, because of a
-/// [`collect(true)`](crate::collect), and a number that grows with each call on
-/// the thread.
+/// The first argument says whether to free as much as possible now, because of
+/// a [`collect(true)`](crate::collect). The second argument is a number that
+/// grows with each call on the thread.
 ///
-/// It is called
+/// mimalloc calls the hook
 /// - from an allocation that takes the slow path, about one in a thousand of
-///   those, and from each collect;
+///   these, and from each collect;
 /// - on the thread that allocates or collects, never while a call is under way
-///   on the same thread (without the feature `std`, in builds with `guarded`, it
-///   may be), and never when a thread ends;
+///   on the same thread (without the feature `std`, in builds with `guarded`,
+///   calls may nest), and never when a thread ends;
 /// - with `force` on v2 only from this crate's `collect` functions, and only
-///   with the feature `std`. Upstream's v2 also calls it when a thread ends,
-///   where an allocation sets mimalloc up anew for the thread and loses that;
-///   those calls are left out.
+///   with the feature `std`. Upstream's v2 also calls its hook when a thread
+///   ends, where an allocation sets mimalloc up anew for the thread and leaks.
+///   This crate leaves out these calls.
 ///
-/// The hook may allocate, free, collect, make and drop heaps, and start and join
-/// threads: mimalloc holds no lock then. Unpatched sources of engine v3 hold
-/// some, so that this function is absent with a system library of v3.
+/// The hook may allocate, free, collect, make and drop heaps, and start and
+/// join threads, because mimalloc holds no lock during the call. Unpatched
+/// sources of engine v3 hold locks, so this function is absent with a system
+/// library of v3.
 ///
-/// The code around the allocation that led to
-/// the call is stopped meanwhile: waiting for a lock which that code may hold
-/// waits for ever. A hook that panics ends the process.
+/// The hook interrupts the code that allocates: the hook must not wait for a
+/// lock that the interrupted code may hold, or it deadlocks. A panic in the
+/// hook ends the process.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,16 +58,16 @@ pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
         Some(_) => Some(deferred_free),
         None => None,
     };
-    // SAFETY: the function is right for as long as the process lives, and does
-    // nothing when no hook is set.
+    // SAFETY: the registered function is a constant, so it is valid as long as
+    // the process lives. The function does nothing when no hook is set.
     unsafe { raw::hooks::register_deferred_free(trampoline) };
 }
 
-/// What mimalloc calls. It aborts on a panic.
+/// Calls the hook for mimalloc, and aborts on a panic.
 ///
 /// # Safety
 ///
-/// None; the type says `unsafe`.
+/// No preconditions; `unsafe` only to match the C callback type.
 unsafe extern "C" fn deferred_free(force: bool, heartbeat: c_ulonglong, _argument: *mut c_void) {
     if force && !engine::is_collect_on_purpose() {
         return;
@@ -80,7 +81,8 @@ unsafe extern "C" fn deferred_free(force: bool, heartbeat: c_ulonglong, _argumen
     }
 }
 
-/// Keeps calls apart: upstream does, but not while it samples blocks to guard.
+/// Keeps calls apart. Upstream keeps them apart, except while it samples blocks
+/// to guard.
 #[cfg(feature = "std")]
 mod call_guard {
     std::thread_local! {
@@ -89,7 +91,7 @@ mod call_guard {
         static INSIDE: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
     }
 
-    /// Whether no call is under way on this thread; then one is.
+    /// Enters a call, and returns whether none was under way on this thread.
     pub(super) fn enter() -> bool {
         !INSIDE.replace(true)
     }

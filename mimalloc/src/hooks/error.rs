@@ -17,7 +17,7 @@ pub struct ErrorCode(i32);
 pub enum ErrorKind {
     /// `ENOMEM`: the system gave no memory.
     OutOfMemory,
-    /// `EOVERFLOW`: more was asked for than there can be.
+    /// `EOVERFLOW`: the size exceeds what can exist.
     TooLarge,
     /// `EINVAL`: a pointer or an alignment was not valid.
     InvalidArgument,
@@ -31,13 +31,13 @@ pub enum ErrorKind {
 }
 
 impl ErrorCode {
-    /// The `errno` value.
+    /// Returns the `errno` value.
     #[must_use]
     pub const fn raw(self) -> i32 {
         self.0
     }
 
-    /// What it means in mimalloc.
+    /// Returns the meaning of the code in mimalloc.
     #[must_use]
     pub const fn kind(self) -> ErrorKind {
         match self.0 {
@@ -102,9 +102,9 @@ const EINVAL: i32 = SHARED[2];
 const EAGAIN: i32 = OWN[0];
 const EOVERFLOW: i32 = OWN[1];
 
-/// What mimalloc does about an error, after it printed a message if it prints
-/// errors at all. The function that failed then returns: an allocation fails, an
-/// invalid free does nothing.
+/// Chooses how mimalloc reacts to an error, after it printed a message if
+/// `show_errors` is on. The function that failed then returns: an allocation
+/// fails, and an invalid free does nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorPolicy {
@@ -112,9 +112,9 @@ pub enum ErrorPolicy {
     /// process on [`ErrorKind::Fault`].
     #[default]
     Default,
-    /// Goes on, and counts: see [`error_count`] and [`last_error`]. It leaves
-    /// `errno` alone. **Takes away the protection of a secure build** against
-    /// damaged data, and keeps one alive that finds any.
+    /// Continues, and counts the error: see [`error_count`] and [`last_error`].
+    /// `errno` stays unchanged. **Removes the protection of a secure build**
+    /// against damaged data: a process that finds any stays alive.
     Ignore,
 }
 
@@ -145,7 +145,9 @@ pub fn set_error_policy(policy: ErrorPolicy) {
     match policy {
         ErrorPolicy::Default => {
             MODE.store(DEFAULT, Ordering::Release);
-            // SAFETY: no function is called.
+            // SAFETY: null stands for upstream's own handler. No argument is
+            // set that a thread could mix with the function (upstream.md:
+            // callback pairs).
             unsafe { raw::hooks::register_error(None) };
         }
         ErrorPolicy::Ignore => {
@@ -175,7 +177,8 @@ pub fn set_error_policy(policy: ErrorPolicy) {
 /// - does not touch thread-local storage with a destructor: the thread may be
 ///   about to end.
 ///
-/// A hook that panics ends the process, and so may a hook do on purpose.
+/// A panic in the hook ends the process. The hook may also end the process
+/// deliberately.
 #[doc(alias = "mi_register_error")]
 pub unsafe fn set_error_hook(hook: fn(ErrorCode)) {
     FUNCTION.set(Some(hook));
@@ -183,13 +186,14 @@ pub unsafe fn set_error_hook(hook: fn(ErrorCode)) {
     register();
 }
 
-/// How many errors there were while [`ErrorPolicy::Ignore`] or a hook was set.
+/// Returns the number of errors while [`ErrorPolicy::Ignore`] or a hook was
+/// set.
 #[must_use]
 pub fn error_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// The last error while [`ErrorPolicy::Ignore`] or a hook was set.
+/// Returns the last error while [`ErrorPolicy::Ignore`] or a hook was set.
 #[must_use]
 pub fn last_error() -> Option<ErrorCode> {
     match LAST.load(Ordering::Relaxed) {
@@ -199,16 +203,18 @@ pub fn last_error() -> Option<ErrorCode> {
 }
 
 fn register() {
-    // SAFETY: the function may be called with anything, any time; it takes no lock.
+    // SAFETY: the registered function is a constant without an argument, takes
+    // any error code at any time, and takes no lock (upstream.md: callback
+    // pairs).
     unsafe { raw::hooks::register_error(Some(error)) };
 }
 
-/// What mimalloc calls, in the middle of what failed. So it does not allocate or
-/// lock, and aborts on a panic.
+/// Handles an error for mimalloc, in the middle of the operation that failed.
+/// The function therefore does not allocate or lock, and aborts on a panic.
 ///
 /// # Safety
 ///
-/// None; the type says `unsafe`.
+/// No preconditions; `unsafe` only to match the C callback type.
 unsafe extern "C" fn error(code: c_int, _argument: *mut c_void) {
     let mode = MODE.load(Ordering::Acquire);
     if mode == DEFAULT {

@@ -10,10 +10,10 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 ///
 /// `from_pointer` gives back what `to_pointer` got.
 pub(super) unsafe trait Function: Copy {
-    /// The function as a data pointer, never null.
+    /// Returns the function as a data pointer, never null.
     fn to_pointer(self) -> *mut ();
 
-    /// The function behind a data pointer.
+    /// Returns the function behind a data pointer.
     ///
     /// # Safety
     ///
@@ -24,14 +24,15 @@ pub(super) unsafe trait Function: Copy {
 /// Implements [`Function`] for the type of a hook.
 macro_rules! function {
     ($type:ty) => {
-        // SAFETY: both directions keep the pointer as it is.
+        // SAFETY: both directions are casts that keep the pointer as it is.
         unsafe impl $crate::hooks::hook::Function for $type {
             fn to_pointer(self) -> *mut () {
                 self as *mut ()
             }
 
             unsafe fn from_pointer(pointer: *mut ()) -> Self {
-                // SAFETY: the pointer was made from a function of this type.
+                // SAFETY: the caller promises that `to_pointer` made the
+                // pointer from a function of this type.
                 unsafe { core::mem::transmute::<*mut (), Self>(pointer) }
             }
         }
@@ -62,10 +63,11 @@ impl<F: Function> Hook<F> {
         self.function.store(function, Ordering::Release);
     }
 
-    /// The function that was set last.
+    /// Returns the function that was set last.
     pub(super) fn get(&self) -> Option<F> {
         let function = self.function.load(Ordering::Acquire);
-        // SAFETY: by the type's invariant, as it is not null.
+        // SAFETY: the pointer is not null, so by the type's invariant
+        // `to_pointer` made it from an `F`.
         (!function.is_null()).then(|| unsafe { F::from_pointer(function) })
     }
 }

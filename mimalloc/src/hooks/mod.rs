@@ -13,8 +13,8 @@
 //! Upstream stores a hook and its argument separately and not atomically. This
 //! crate only ever installs one constant function for each kind, without an
 //! argument, and keeps yours in an atomic: hooks may be changed on any thread at
-//! any time. A call that is under way on another thread may still end in the
-//! hook of before.
+//! any time. A call already in progress on another thread may still run the
+//! previous hook.
 //!
 //! A hook that panics ends the process: no panic travels through C.
 

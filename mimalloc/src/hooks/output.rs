@@ -12,13 +12,13 @@ use crate::raw;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Output {
-    /// Standard error, unbuffered. Where they go if nobody says otherwise.
+    /// Standard error, unbuffered. This is the default.
     #[default]
     Stderr,
     /// Nowhere.
     Discard,
-    /// Into a buffer of 32 KiB, which [`take_output`] empties. What does not fit
-    /// is counted and lost.
+    /// A buffer of 32 KiB, which [`take_output`] empties. Text that does not
+    /// fit is counted and lost.
     Capture,
 }
 
@@ -40,9 +40,9 @@ static CHANGING: AtomicBool = AtomicBool::new(false);
 
 /// Chooses where mimalloc's messages go.
 ///
-/// mimalloc remembers the first 16 KiB that it printed before any output was
-/// chosen, also before `main`, and hands them over to the first choice but
-/// [`Stderr`](Output::Stderr).
+/// mimalloc keeps the first 16 KiB that it prints before any output is chosen,
+/// also before `main`. The first choice other than [`Stderr`](Output::Stderr)
+/// gets this text.
 ///
 /// ```
 /// use mimalloc::hooks::{self, Output};
@@ -106,12 +106,15 @@ fn change(mode: u8) {
     }
     let mut is_first = false;
     if mode == STDERR {
-        // SAFETY: no function is called.
+        // SAFETY: null stands for upstream's own output. No argument is set
+        // that a thread could mix with the function (upstream.md: callback
+        // pairs).
         unsafe { raw::hooks::register_output(None) };
         MODE.store(mode, Ordering::Release);
     } else if FLUSHED.swap(true, Ordering::Relaxed) {
-        // Registering again repeats the text of before the first time; keep
-        // that out. (What another thread prints right now is lost too.)
+        // Registering again repeats the text from before the first time; drop
+        // the repeated text. (What another thread prints right now is lost as
+        // well.)
         if MODE.swap(DISCARD, Ordering::AcqRel) == STDERR {
             register();
         }
@@ -150,12 +153,15 @@ pub(crate) fn hand_over(text: &[u8]) {
 }
 
 fn register() {
-    // SAFETY: the function takes any C string and null, any time, and no lock.
+    // SAFETY: the registered function is a constant without an argument, takes
+    // null or any C string at any time, and takes no lock (upstream.md:
+    // callback pairs).
     unsafe { raw::hooks::register_output(Some(output)) };
 }
 
-/// What mimalloc calls: with any lock of its own held, on any thread. So it does
-/// not allocate, lock or touch thread-local storage, and aborts on a panic.
+/// Handles text for mimalloc, on any thread, perhaps while mimalloc holds a
+/// lock. The function therefore does not allocate, lock or touch thread-local
+/// storage, and aborts on a panic.
 ///
 /// # Safety
 ///
@@ -164,7 +170,8 @@ unsafe extern "C" fn output(text: *const c_char, _argument: *mut c_void) {
     if text.is_null() {
         return;
     }
-    // SAFETY: a C string, which lives during the call.
+    // SAFETY: the caller promises a C string if `text` is not null, which was
+    // checked; the string lives during the call.
     let text = unsafe { CStr::from_ptr(text) }.to_bytes();
     match MODE.load(Ordering::Acquire) {
         CAPTURE => CAPTURED.push(text),

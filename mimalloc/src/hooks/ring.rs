@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_writer_that_never_finishes_holds_up_nobody() {
         let ring = Ring::<16>::new();
-        // What a fork leaves in the child of a thread that was writing.
+        // A fork leaves this state in the child if another thread was writing.
         ring.reserved.fetch_add(5, Ordering::Relaxed);
         assert_eq!(taken(&ring), (Vec::new(), 0));
         ring.push(b"0123456789abcdef");

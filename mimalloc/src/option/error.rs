@@ -31,13 +31,13 @@ impl OptionError {
         Self { option, kind }
     }
 
-    /// The option that was to be set.
+    /// Returns the option that was to be set.
     #[must_use]
     pub const fn option(&self) -> Option {
         self.option
     }
 
-    /// What was wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> OptionErrorKind {
         self.kind

@@ -36,7 +36,8 @@ impl Option {
         &INFO[self as usize]
     }
 
-    /// The number of this option in the linked library, if it has the option.
+    /// Returns the number of this option in the linked library, if it has the
+    /// option.
     ///
     /// No other number ever reaches C: builds with assertions abort on one that
     /// is out of range.
@@ -44,7 +45,7 @@ impl Option {
         numbers::number(self)
     }
 
-    /// Upstream's name, such as `purge_delay`.
+    /// Returns upstream's name, such as `purge_delay`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         let (_, name) = self.info().c_name.as_bytes().split_at("mi_option_".len());
@@ -54,7 +55,8 @@ impl Option {
         }
     }
 
-    /// The environment variable that sets this option at startup, such as
+    /// Returns the environment variable that sets this option at startup, such
+    /// as
     /// `MIMALLOC_PURGE_DELAY`.
     ///
     /// Sizes are in bytes there and take the suffixes `K`, `M`, `G`, `T`. A system
@@ -65,7 +67,7 @@ impl Option {
         self.info().env_name
     }
 
-    /// The option with this upstream name, such as `purge_delay`.
+    /// Returns the option with this upstream name, such as `purge_delay`.
     #[must_use]
     pub const fn from_name(name: &str) -> core::option::Option<Self> {
         let mut i = 0;
@@ -78,41 +80,44 @@ impl Option {
         None
     }
 
-    /// What the number means.
+    /// Returns the unit of the number.
     #[must_use]
     pub const fn unit(self) -> Unit {
         self.info().unit
     }
 
-    /// When mimalloc looks at the option.
+    /// Returns when mimalloc reads the option.
     #[must_use]
     pub const fn read_when(self) -> ReadWhen {
         self.info().read_when
     }
 
-    /// Whether only [`set_unchecked`](Self::set_unchecked) may set this option.
+    /// Returns whether only [`set_unchecked`](Self::set_unchecked) may set this
+    /// option.
     #[must_use]
     pub const fn is_unsafe_to_set(self) -> bool {
         matches!(self.info().safety, Safety::Unsafe)
     }
 
-    /// Whether the linked library has this option. Always true for the vendored
+    /// Returns whether the linked library has this option. Always true for the
+    /// vendored
     /// source; an older system library may lack some.
     #[must_use]
     pub const fn is_supported(self) -> bool {
         self.number().is_some()
     }
 
-    /// The current value, as stored: sizes marked
-    /// [`Kibibytes`](Unit::Kibibytes) are in KiB. 0 for an option that the
-    /// library lacks.
+    /// Returns the current value, as stored: sizes marked
+    /// [`Kibibytes`](Unit::Kibibytes) are in KiB. Returns 0 for an option that
+    /// the library lacks.
     #[must_use]
     #[doc(alias = "mi_option_get")]
     pub fn get(self) -> i64 {
         let Some(number) = self.number() else {
             return 0;
         };
-        // SAFETY: the number is of the linked library.
+        // SAFETY: `number` gives the number only of an option that the linked
+        // library has.
         let value: c_long = unsafe { raw::option::get(number) };
         #[allow(
             clippy::useless_conversion,
@@ -121,8 +126,8 @@ impl Option {
         i64::from(value)
     }
 
-    /// The current value, raised to `min` or lowered to `max`. Where the two
-    /// cross, `min` wins for values below it.
+    /// Returns the current value, raised to `min` or lowered to `max`. If the
+    /// two bounds cross, `min` wins for values below `min`.
     #[must_use]
     #[doc(alias = "mi_option_get_clamp")]
     pub fn get_clamp(self, min: i64, max: i64) -> i64 {
@@ -134,51 +139,55 @@ impl Option {
         }
     }
 
-    /// The current value in bytes, for an option that is an amount of memory;
-    /// else the value itself. Negative values give 0, too large ones
-    /// `isize::MAX`.
+    /// Returns the current value in bytes for an option that is an amount of
+    /// memory, and otherwise the value itself. Negative values give 0, and
+    /// values that are too large give `isize::MAX`.
     #[must_use]
     #[doc(alias = "mi_option_get_size")]
     pub fn get_size(self) -> usize {
         self.number().map_or(0, |number| {
-            // SAFETY: the number is of the linked library.
+            // SAFETY: `number` gives the number only of an option that the
+            // linked library has.
             unsafe { raw::option::get_size(number, self.unit().size()) }
         })
     }
 
-    /// Whether the value is anything but 0.
+    /// Returns whether the value is anything but 0.
     #[must_use]
     #[doc(alias = "mi_option_is_enabled")]
     pub fn is_enabled(self) -> bool {
         self.get() != 0
     }
 
-    /// Sets the value, as stored: in KiB for
-    /// [`Kibibytes`](Unit::Kibibytes). For those [`set_size`](Self::set_size)
-    /// is clearer.
+    /// Sets the value, as stored: in KiB for [`Kibibytes`](Unit::Kibibytes),
+    /// for which [`set_size`](Self::set_size) is clearer.
     ///
-    /// Any value goes, negative ones too; what it does is said with the option.
-    /// `guarded_min` and `guarded_max` push each other so that they don't cross.
+    /// Every value is accepted, including negative values; the option describes
+    /// the effect. `guarded_min` and `guarded_max` push each other so that they
+    /// don't cross.
     ///
     /// # Errors
     ///
-    /// [`Unsafe`](OptionErrorKind::Unsafe),
+    /// Returns [`Unsafe`](OptionErrorKind::Unsafe),
     /// [`Unsupported`](OptionErrorKind::Unsupported) or
     /// [`OutOfRange`](OptionErrorKind::OutOfRange).
     #[doc(alias = "mi_option_set")]
     pub fn set(self, value: i64) -> Result<(), OptionError> {
         self.check_safe()?;
-        // SAFETY: not one of the options that can break memory safety.
+        // SAFETY: the check above refused the options that can break memory
+        // safety (upstream.md: unsafe options).
         unsafe { self.set_unchecked(value) }
     }
 
-    /// Sets an amount of memory, in bytes. It is rounded up to whole KiB where
-    /// the option is stored in KiB, as the environment variable is.
+    /// Sets an amount of memory, in bytes. The amount is rounded up to whole
+    /// KiB if the option is stored in KiB, like the value of the environment
+    /// variable.
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set), and [`NotASize`](OptionErrorKind::NotASize) for an
-    /// option that is no amount of memory.
+    /// Returns the errors of [`set`](Self::set), and
+    /// [`NotASize`](OptionErrorKind::NotASize) for an option that is no amount
+    /// of memory.
     pub fn set_size(self, bytes: usize) -> Result<(), OptionError> {
         let value = match self.unit() {
             Unit::Bytes => bytes as u64,
@@ -195,11 +204,12 @@ impl Option {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set).
+    /// Returns the errors of [`set`](Self::set).
     #[doc(alias = "mi_option_set_default")]
     pub fn set_default(self, value: i64) -> Result<(), OptionError> {
         self.check_safe()?;
-        // SAFETY: not one of the options that can break memory safety.
+        // SAFETY: the check above refused the options that can break memory
+        // safety (upstream.md: unsafe options).
         unsafe { self.set_default_unchecked(value) }
     }
 
@@ -207,7 +217,7 @@ impl Option {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set).
+    /// Returns the errors of [`set`](Self::set).
     #[doc(alias = "mi_option_enable")]
     pub fn enable(self) -> Result<(), OptionError> {
         self.set(1)
@@ -217,7 +227,7 @@ impl Option {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set).
+    /// Returns the errors of [`set`](Self::set).
     #[doc(alias = "mi_option_disable")]
     pub fn disable(self) -> Result<(), OptionError> {
         self.set(0)
@@ -227,7 +237,7 @@ impl Option {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set).
+    /// Returns the errors of [`set`](Self::set).
     #[doc(alias = "mi_option_set_enabled")]
     pub fn set_enabled(self, enable: bool) -> Result<(), OptionError> {
         self.set(i64::from(enable))
@@ -237,14 +247,14 @@ impl Option {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set).
+    /// Returns the errors of [`set`](Self::set).
     #[doc(alias = "mi_option_set_enabled_default")]
     pub fn set_enabled_default(self, enable: bool) -> Result<(), OptionError> {
         self.set_default(i64::from(enable))
     }
 
-    /// Sets the value of any option, also of those that the other setters
-    /// refuse.
+    /// Sets the value of any option, including the options that the other
+    /// setters refuse.
     ///
     /// # Safety
     ///
@@ -261,11 +271,13 @@ impl Option {
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set), without [`Unsafe`](OptionErrorKind::Unsafe).
+    /// Returns the errors of [`set`](Self::set), except
+    /// [`Unsafe`](OptionErrorKind::Unsafe).
     pub unsafe fn set_unchecked(self, value: i64) -> Result<(), OptionError> {
         let (number, value) = self.checked(value)?;
-        // SAFETY: the number is of the linked library; what the value may break
-        // the caller answers for.
+        // SAFETY: `checked` gives the number only of an option that the linked
+        // library has. The caller promises what an unsafe option needs
+        // (upstream.md: unsafe options).
         unsafe { raw::option::set(number, value) };
         Ok(())
     }
@@ -274,15 +286,18 @@ impl Option {
     ///
     /// # Safety
     ///
-    /// As for [`set_unchecked`](Self::set_unchecked).
+    /// The caller promises the list of [`set_unchecked`](Self::set_unchecked)
+    /// for the option and the value.
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set), without [`Unsafe`](OptionErrorKind::Unsafe).
+    /// Returns the errors of [`set`](Self::set), except
+    /// [`Unsafe`](OptionErrorKind::Unsafe).
     pub unsafe fn set_default_unchecked(self, value: i64) -> Result<(), OptionError> {
         let (number, value) = self.checked(value)?;
-        // SAFETY: the number is of the linked library; what the value may break
-        // the caller answers for.
+        // SAFETY: `checked` gives the number only of an option that the linked
+        // library has. The caller promises what an unsafe option needs
+        // (upstream.md: unsafe options).
         unsafe { raw::option::set_default(number, value) };
         Ok(())
     }
@@ -304,12 +319,12 @@ impl Option {
         Ok((number, value))
     }
 
-    /// Writes one line an option: name, value, unit. The text that upstream
-    /// prints is that of [`print`].
+    /// Writes one line for each option: name, value, unit. [`print`] prints
+    /// upstream's own text instead.
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     #[doc(alias = "mi_options_print_out")]
     pub fn write_all(out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
         for option in Self::ALL.iter().filter(|option| option.is_supported()) {
@@ -334,7 +349,7 @@ pub fn print() {
     raw::option::print();
 }
 
-/// `value` as C's `long`, if it fits.
+/// Returns `value` as C's `long`, if it fits.
 pub(crate) const fn to_long(value: i64) -> core::option::Option<c_long> {
     let long = value as c_long;
     #[allow(

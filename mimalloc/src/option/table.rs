@@ -4,7 +4,7 @@ use mimalloc_sys as sys;
 
 use super::{ReadWhen, Unit};
 
-/// What the table of an engine says about one option.
+/// Describes one option in the table of an engine.
 pub(super) struct Info {
     /// `mi_option_…`, from the bindings.
     #[cfg_attr(mimalloc_option_table, expect(dead_code, reason = "numbers differ"))]
@@ -22,7 +22,7 @@ pub(super) struct Info {
     pub(super) former: &'static [&'static str],
 }
 
-/// Whether an option may be set in safe code, at any time.
+/// Says whether safe code may set an option, at any time.
 ///
 /// Each row says so, and there is no default: an option that upstream adds is
 /// not safe before someone has read what its values do.

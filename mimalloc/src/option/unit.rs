@@ -27,13 +27,14 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Whether the size methods apply.
+    /// Returns whether the size methods apply.
     #[must_use]
     pub const fn is_size(self) -> bool {
         matches!(self, Self::Bytes | Self::Kibibytes)
     }
 
-    /// The bytes that one of this unit is; 1 where it is no size.
+    /// Returns the number of bytes in one of this unit; 1 for a unit that is no
+    /// size.
     pub(super) const fn size(self) -> usize {
         match self {
             Self::Kibibytes => 1024,
@@ -41,7 +42,7 @@ impl Unit {
         }
     }
 
-    /// The suffix that upstream prints behind a number of this unit.
+    /// Returns the suffix that upstream prints behind a number of this unit.
     pub(super) const fn suffix(self) -> &'static str {
         match self {
             Self::Bytes => " B",

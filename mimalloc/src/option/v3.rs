@@ -29,9 +29,9 @@ options! {
         "mi_option_arena_eager_commit",
         "MIMALLOC_ARENA_EAGER_COMMIT", Level, ArenaCreation, Safe,
         default "2", former ["eager_region_commit"];
-    /// Whether purging decommits memory, so that it leaves the resident set at
-    /// once. 0 only tells the system that the contents may be dropped, which is
-    /// cheaper.
+    /// Whether purging decommits memory. Decommitted memory leaves the resident
+    /// set at once. 0 only tells the system that the contents may be dropped,
+    /// which is cheaper.
     PurgeDecommits = mi_option_purge_decommits,
         "mi_option_purge_decommits",
         "MIMALLOC_PURGE_DECOMMITS", Flag, Live, Safe,

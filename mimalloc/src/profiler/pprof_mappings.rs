@@ -143,7 +143,7 @@ mod imp {
         Some(maps.iter().find(same).map(|known| known.offset))
     }
 
-    /// What is left of a protocol buffer message.
+    /// Iterates over the rest of a protocol buffer message.
     struct Fields<'a>(&'a [u8]);
 
     enum Value<'a> {

@@ -43,12 +43,13 @@ pub fn print() {
             return;
         }
     }
-    // SAFETY: the default output runs no code of the program.
+    // SAFETY: without a function and an argument, upstream's default output
+    // prints the text, which runs no code of the program.
     unsafe { raw::stats::print(None, core::ptr::null_mut()) };
 }
 
-/// What upstream prints as statistics, as far as it is found in some tries;
-/// `None` when there is no memory for it.
+/// Returns the text that upstream prints as statistics, as far as a few tries
+/// find it; `None` when there is no memory for the text.
 fn stats_text() -> Option<Buffer<u8>> {
     /// Numbers grow between two tries.
     const SLACK: usize = 1024;
@@ -58,7 +59,8 @@ fn stats_text() -> Option<Buffer<u8>> {
     // The first time only counts.
     for _ in 0..=TRIES {
         let argument: *mut TextBuffer = &raw mut text;
-        // SAFETY: the function takes this argument, which outlives the call.
+        // SAFETY: `append` takes a pointer to the text buffer, which outlives
+        // the call, and to which nothing else refers meanwhile.
         unsafe { raw::stats::print(Some(append), argument.cast()) };
         if text.len == text.kept.len() {
             break;
@@ -78,7 +80,7 @@ struct TextBuffer {
     len: usize,
 }
 
-/// What mimalloc calls with each piece of the statistics.
+/// Appends a piece of the statistics for mimalloc.
 ///
 /// # Safety
 ///
@@ -88,9 +90,11 @@ unsafe extern "C" fn append(text: *const c_char, to: *mut c_void) {
     if text.is_null() {
         return;
     }
-    // SAFETY: a C string, which lives during the call.
+    // SAFETY: the caller promises a C string if `text` is not null; the string
+    // lives during the call.
     let text = unsafe { CStr::from_ptr(text) }.to_bytes();
-    // SAFETY: by this function's contract.
+    // SAFETY: the caller promises that `to` points to a `TextBuffer` that
+    // nothing else refers to.
     let to = unsafe { &mut *to.cast::<TextBuffer>() };
     to.len += text.len();
     text.iter().all(|&byte| to.kept.push_within(byte));

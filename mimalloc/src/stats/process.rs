@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::raw;
 
-/// Time, memory and page faults of the process, by [`process_info`].
+/// Time, memory and page faults of the process, returned by [`process_info`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -37,7 +37,7 @@ impl ProcessInfo {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     pub fn write_json(&self, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
         writeln!(out, "{{")?;
         writeln!(out, "    \"elapsed_msecs\": {},", self.elapsed.as_millis())?;
@@ -52,8 +52,8 @@ impl ProcessInfo {
     }
 }
 
-/// Time, memory and page faults of the process. It takes about a microsecond,
-/// on any thread.
+/// Returns time, memory and page faults of the process. The call takes about a
+/// microsecond, on any thread.
 ///
 /// ```
 /// let info = mimalloc::stats::process_info();

@@ -15,10 +15,10 @@ pub use count::{Bin, ChunkKind, StatCount};
 pub use error::StatsError;
 pub use json::write_json;
 
-/// The number of size classes, with the one for all larger blocks.
+/// The number of size classes, including the one for all larger blocks.
 const BINS: usize = sys::MI_BIN_HUGE as usize + 1;
 
-/// What a field counts.
+/// Says what a field counts.
 #[derive(Clone, Copy)]
 enum Quantity {
     Bytes,
@@ -32,7 +32,7 @@ enum Value {
     Counter(u64),
 }
 
-/// A field, for those who go through all of them.
+/// Describes a field, for code that visits all fields.
 struct Field {
     name: &'static str,
     value: Value,
@@ -159,7 +159,8 @@ fn counter(raw: sys::mi_stat_counter_t) -> u64 {
 }
 
 impl Stats {
-    /// The statistics of the process: of all heaps and threads together.
+    /// Returns the statistics of the process: of all heaps and threads
+    /// together.
     ///
     /// The calling thread's own numbers are included up to its last slow
     /// allocation; see [above](Self#what-is-counted-when) for the others'. On v3
@@ -176,30 +177,31 @@ impl Stats {
         copied(raw::stats::get())
     }
 
-    /// The statistics of one heap.
+    /// Returns the statistics of one heap.
     ///
     /// # Safety
     ///
     /// `heap` is a live heap, and stays alive during the call.
     #[cfg(mimalloc_has_heap_stats)]
     pub(crate) unsafe fn of_heap(heap: *mut sys::mi_heap_t) -> Result<Self, StatsError> {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises that the heap is live and stays alive
+        // during the call.
         copied(unsafe { raw::stats::get_of(heap) })
     }
 
-    /// The size classes of blocks, from 8 bytes up, with how many blocks of each
-    /// there were and are.
+    /// Returns the size classes of blocks, from 8 bytes up, with the numbers of
+    /// blocks of each class.
     pub fn malloc_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
         bins(&self.malloc_bins)
     }
 
-    /// The size classes of mimalloc pages by the blocks in them, with how many
-    /// pages of each there were and are.
+    /// Returns the size classes of mimalloc pages by the blocks in them, with
+    /// the numbers of pages of each class.
     pub fn page_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
         bins(&self.page_bins)
     }
 
-    /// What the chunks of the arenas are used for.
+    /// Returns the uses of the arenas' chunks.
     #[cfg(mimalloc_v3)]
     pub fn chunk_bins(&self) -> impl ExactSizeIterator<Item = (ChunkKind, StatCount)> + '_ {
         ChunkKind::ALL.into_iter().zip(self.chunk_bins)

@@ -1,20 +1,19 @@
 //! The values that statistics are made of.
 
-/// Something that comes and goes: how much there was in total, at most, and is
-/// now.
+/// Counts something that goes up and down.
 ///
-/// Threads count on their own and add up now and then, so that `current` can be
-/// below zero for a while and `peak` is an estimate when several threads take
-/// part.
+/// Threads count on their own and add up now and then. `current` can therefore
+/// be below zero for a while, and `peak` is an estimate when several threads
+/// take part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "mi_stat_count_t")]
 pub struct StatCount {
-    /// All that ever came.
+    /// The sum of all increases.
     pub total: i64,
-    /// The most there was at once.
+    /// The highest value so far.
     pub peak: i64,
-    /// What there is.
+    /// The current value.
     pub current: i64,
 }
 
@@ -24,11 +23,11 @@ pub struct StatCount {
 pub struct Bin {
     /// The block size in bytes; 0 for the last class, that of all larger blocks.
     pub block_size: usize,
-    /// How many there were and are.
+    /// The numbers of blocks or pages in the class.
     pub count: StatCount,
 }
 
-/// What an arena's chunks (32 MiB or so each) are used for.
+/// Says how an arena's chunks (about 32 MiB each) are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "mi_chunkbin_t")]
@@ -44,7 +43,7 @@ pub enum ChunkKind {
     Large,
     /// Blocks of more than one chunk.
     Huge,
-    /// Nothing yet.
+    /// No use yet.
     Unused,
 }
 

@@ -10,11 +10,12 @@ impl Stats {
     /// Writes the statistics as a JSON object. The names are those of the
     /// fields; counts are objects of `total`, `peak` and `current`.
     ///
-    /// Nothing of mimalloc's is held while it writes, so that `out` may allocate.
+    /// The function holds no lock of mimalloc's while it writes, so `out` may
+    /// allocate.
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     #[doc(alias = "mi_stats_as_json")]
     #[doc(alias = "mi_heap_stats_get_json")]
     pub fn write_json(&self, out: &mut (impl Write + ?Sized)) -> fmt::Result {
@@ -67,8 +68,8 @@ impl Stats {
 ///
 /// # Errors
 ///
-/// Those of `out`, and [`fmt::Error`] with a system library of another version,
-/// where [`Stats::get`] fails.
+/// Returns the errors of `out`, and [`fmt::Error`] where [`Stats::get`] fails,
+/// which needs a system library of another version.
 #[doc(alias = "mi_stats_get_json")]
 #[doc(alias = "mi_subproc_stats_get_json")]
 pub fn write_json(out: &mut (impl Write + ?Sized)) -> fmt::Result {
