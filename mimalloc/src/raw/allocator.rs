@@ -159,7 +159,8 @@ unsafe fn grow_zeroed_large<S: RawAlloc>(
         // so the block only grows (upstream.md: resizing in place).
         let same = unsafe { sys::mi_expand(ptr.cast(), new.size()) };
         if !same.is_null() {
-            // SAFETY: the block now holds `new.size()` bytes.
+            // SAFETY: `mi_expand` succeeded, so the block now holds
+            // `new.size()` bytes.
             unsafe { zero_tail(ptr, old.size(), new.size()) };
             return ptr;
         }

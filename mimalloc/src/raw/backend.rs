@@ -43,7 +43,8 @@ pub(crate) unsafe trait RawAlloc: Copy {
     /// Resizes the block `ptr` and keeps its contents; on null, the block is
     /// unchanged.
     unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void;
-    /// Resizes the block `ptr` to a multiple of `align`, a power of two.
+    /// Resizes the block `ptr` at a multiple of `align`, a power of two, and
+    /// keeps its contents; on null, the block is unchanged.
     ///
     /// Returns `None` if this backend has no such entry.
     unsafe fn realloc_aligned(
@@ -112,7 +113,7 @@ unsafe impl RawAlloc for DefaultHeap {
     #[inline(always)]
     unsafe fn realloc(self, ptr: *mut c_void, size: usize) -> *mut c_void {
         // SAFETY: the caller promises a live block of mimalloc and gives the
-        // block up.
+        // block up unless the result is null.
         unsafe { sys::mi_realloc(ptr, size) }
     }
 
@@ -129,7 +130,7 @@ unsafe impl RawAlloc for DefaultHeap {
             return None;
         }
         // SAFETY: the caller promises a live block of mimalloc and gives the
-        // block up.
+        // block up unless the result is null.
         Some(unsafe { sys::mi_realloc_aligned(ptr, size, align) })
     }
 }
