@@ -11,8 +11,9 @@ options! {
         "mi_option_show_stats",
         "MIMALLOC_SHOW_STATS", Flag, Exit, Safe,
         default "0", former [];
-    /// Prints what mimalloc does: 1 the important steps, 2 every step. Printed
-    /// at startup if set by then: the options; at the end: the statistics.
+    /// Prints what mimalloc does: 1 the important steps, 2 every step. If the
+    /// option is set at startup, mimalloc also prints the options then, and the
+    /// statistics at the end.
     Verbose = mi_option_verbose,
         "mi_option_verbose",
         "MIMALLOC_VERBOSE", Level, Live, Safe,
@@ -23,9 +24,8 @@ options! {
         "mi_option_eager_commit",
         "MIMALLOC_EAGER_COMMIT", Flag, Live, Safe,
         default "1", former [];
-    /// Whether an arena is committed as a whole when it is reserved: 0 no, 1
-    /// yes, 2 only on systems that overcommit, such as Linux, or with large
-    /// pages.
+    /// Commits an arena as a whole when the arena is reserved: 0 no, 1 yes, 2
+    /// only on systems that overcommit, such as Linux, or with large pages.
     ArenaEagerCommit = mi_option_arena_eager_commit,
         "mi_option_arena_eager_commit",
         "MIMALLOC_ARENA_EAGER_COMMIT", Level, ArenaCreation, Safe,
@@ -38,8 +38,8 @@ options! {
         "MIMALLOC_PURGE_DECOMMITS", Flag, Live, Safe,
         default "1", former ["reset_decommits"];
     /// Uses large pages (2 or 4 MiB) where the system grants them. Memory in
-    /// them is not purged. In builds with guard pages it is switched off at
-    /// startup when sampling is on.
+    /// large pages is not purged. Builds with guard pages switch this option
+    /// off at startup when sampling is on.
     AllowLargeOsPages = mi_option_allow_large_os_pages,
         "mi_option_allow_large_os_pages",
         "MIMALLOC_ALLOW_LARGE_OS_PAGES", Flag, Live, Safe,
@@ -49,8 +49,8 @@ options! {
         "mi_option_reserve_huge_os_pages",
         "MIMALLOC_RESERVE_HUGE_OS_PAGES", Count, Startup, Safe,
         default "0", former [];
-    /// The NUMA node to reserve the huge pages at; -1 spreads them over all
-    /// nodes.
+    /// Sets the NUMA node on which the huge pages are reserved; -1 spreads the
+    /// pages over all nodes.
     ReserveHugeOsPagesAt = mi_option_reserve_huge_os_pages_at,
         "mi_option_reserve_huge_os_pages_at",
         "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT", Count, Startup, Safe,
@@ -87,15 +87,15 @@ options! {
         "mi_option_eager_commit_delay",
         "MIMALLOC_EAGER_COMMIT_DELAY", Count, Live, Safe,
         default "1; 0 on NetBSD", former [];
-    /// How long unused memory is kept before it is given back to the system: 0
-    /// gives it back at once, -1 never. For memory in arenas the time is
+    /// Sets how long unused memory is kept before it is returned to the system:
+    /// 0 returns the memory at once, -1 never. For memory in arenas the time is
     /// multiplied by `arena_purge_mult`.
     PurgeDelay = mi_option_purge_delay,
         "mi_option_purge_delay",
         "MIMALLOC_PURGE_DELAY", Milliseconds, Live, Safe,
         default "10", former ["reset_delay", "decommit_delay"];
-    /// Pretends that the machine has this many NUMA nodes; 0 uses what is
-    /// there. Read on first use, then kept.
+    /// Pretends that the machine has this many NUMA nodes; 0 uses the actual
+    /// number. The option is read on first use only.
     UseNumaNodes = mi_option_use_numa_nodes,
         "mi_option_use_numa_nodes",
         "MIMALLOC_USE_NUMA_NODES", Count, Startup, Safe,
@@ -106,7 +106,7 @@ options! {
         "mi_option_disallow_os_alloc",
         "MIMALLOC_DISALLOW_OS_ALLOC", Flag, Live, Safe,
         default "0", former ["limit_os_alloc"];
-    /// The tag of mimalloc's mappings in `vmmap`, on macOS only.
+    /// Sets the tag of mimalloc's mappings in `vmmap`, on macOS only.
     OsTag = mi_option_os_tag,
         "mi_option_os_tag",
         "MIMALLOC_OS_TAG", Count, Live, Safe,
@@ -129,16 +129,16 @@ options! {
         "mi_option_max_segment_reclaim",
         "MIMALLOC_MAX_SEGMENT_RECLAIM", Percent, Live, Unsafe,
         default "10", former [];
-    /// Gives all memory back when the process ends, in use or not; 2 only
-    /// disables the automatic clean-up. **Not safe:** Rust neither joins
-    /// threads nor drops statics at exit, and what they touch afterwards is
+    /// Returns all memory when the process ends, in use or not; 2 only disables
+    /// the automatic clean-up. **Not safe:** Rust neither joins threads nor
+    /// drops statics at exit, and the memory that they touch afterwards is
     /// gone. Meant for libraries that are unloaded.
     DestroyOnExit = mi_option_destroy_on_exit,
         "mi_option_destroy_on_exit",
         "MIMALLOC_DESTROY_ON_EXIT", Level, Exit, Unsafe,
         default "0", former [];
-    /// How much address space mimalloc reserves at a time. Small values suit
-    /// limits on virtual memory.
+    /// Sets how much address space mimalloc reserves at a time. Small values
+    /// suit limits on virtual memory.
     ArenaReserve = mi_option_arena_reserve,
         "mi_option_arena_reserve",
         "MIMALLOC_ARENA_RESERVE", Kibibytes, ArenaCreation, Safe,
@@ -159,13 +159,13 @@ options! {
         "MIMALLOC_ABANDONED_RECLAIM_ON_FREE", Flag, Live, Safe,
         default "0", former [];
     /// Takes memory from the system for each use, not from shared arenas. Heaps
-    /// in an arena of their own still use that.
+    /// in an arena of their own still use this arena.
     DisallowArenaAlloc = mi_option_disallow_arena_alloc,
         "mi_option_disallow_arena_alloc",
         "MIMALLOC_DISALLOW_ARENA_ALLOC", Flag, Live, Safe,
         default "0", former [];
-    /// How long to retry when the system is out of memory, on Windows only; at
-    /// most 2000, 0 fails at once.
+    /// Sets how long to retry when the system is out of memory, on Windows
+    /// only; at most 2000, 0 fails at once.
     RetryOnOom = mi_option_retry_on_oom,
         "mi_option_retry_on_oom",
         "MIMALLOC_RETRY_ON_OOM", Milliseconds, Live, Safe,
@@ -176,21 +176,21 @@ options! {
         "mi_option_visit_abandoned",
         "MIMALLOC_VISIT_ABANDONED", Flag, Live, Safe,
         default "0", former [];
-    /// Only in builds with guard pages: the smallest block that may be followed
-    /// by one.
+    /// Sets the smallest block that a guard page may follow. Only in builds
+    /// with guard pages.
     GuardedMin = mi_option_guarded_min,
         "mi_option_guarded_min",
         "MIMALLOC_GUARDED_MIN", Bytes, HeapCreation, Safe,
         default "0", former [];
-    /// Only in builds with guard pages: the largest block that may be followed
-    /// by one.
+    /// Sets the largest block that a guard page may follow. Only in builds with
+    /// guard pages.
     GuardedMax = mi_option_guarded_max,
         "mi_option_guarded_max",
         "MIMALLOC_GUARDED_MAX", Bytes, HeapCreation, Safe,
         default "1 GiB", former [];
-    /// Only in builds with guard pages: puts guarded blocks directly in front
-    /// of the guard page. **Not safe:** blocks whose size is no multiple of
-    /// their alignment end up misaligned.
+    /// Puts guarded blocks directly in front of the guard page. Only in builds
+    /// with guard pages. **Not safe:** blocks whose size is no multiple of
+    /// their alignment are misaligned.
     GuardedPrecise = mi_option_guarded_precise,
         "mi_option_guarded_precise",
         "MIMALLOC_GUARDED_PRECISE", Flag, Live, Unsafe,
@@ -201,8 +201,8 @@ options! {
         "mi_option_guarded_sample_rate",
         "MIMALLOC_GUARDED_SAMPLE_RATE", Count, HeapCreation, Safe,
         default "4000 in builds with guard pages and without checks, else 0", former [];
-    /// Only in builds with guard pages: seeds the sampling, for runs that can
-    /// be repeated; 0 is random.
+    /// Seeds the sampling, for runs that can be repeated; 0 is random. Only in
+    /// builds with guard pages.
     GuardedSampleSeed = mi_option_guarded_sample_seed,
         "mi_option_guarded_sample_seed",
         "MIMALLOC_GUARDED_SAMPLE_SEED", Count, HeapCreation, Safe,

@@ -11,8 +11,9 @@ options! {
         "mi_option_show_stats",
         "MIMALLOC_SHOW_STATS", Flag, Exit, Safe,
         default "0", former [];
-    /// Prints what mimalloc does: 1 the important steps, 2 every step. Printed
-    /// at startup if set by then: the options; at the end: the statistics.
+    /// Prints what mimalloc does: 1 the important steps, 2 every step. If the
+    /// option is set at startup, mimalloc also prints the options then, and the
+    /// statistics at the end.
     Verbose = mi_option_verbose,
         "mi_option_verbose",
         "MIMALLOC_VERBOSE", Level, Live, Safe,
@@ -22,9 +23,8 @@ options! {
         "mi_option_deprecated_eager_commit",
         "MIMALLOC_DEPRECATED_EAGER_COMMIT", Flag, Never, Safe,
         default "1", former ["eager_commit"];
-    /// Whether an arena is committed as a whole when it is reserved: 0 no, 1
-    /// yes, 2 only on systems that overcommit, such as Linux, or with large
-    /// pages.
+    /// Commits an arena as a whole when the arena is reserved: 0 no, 1 yes, 2
+    /// only on systems that overcommit, such as Linux, or with large pages.
     ArenaEagerCommit = mi_option_arena_eager_commit,
         "mi_option_arena_eager_commit",
         "MIMALLOC_ARENA_EAGER_COMMIT", Level, ArenaCreation, Safe,
@@ -37,8 +37,8 @@ options! {
         "MIMALLOC_PURGE_DECOMMITS", Flag, Live, Safe,
         default "1", former ["reset_decommits"];
     /// Uses large pages (2 or 4 MiB) where the system grants them. Memory in
-    /// them is not purged. In builds with guard pages it is switched off at
-    /// startup when sampling is on.
+    /// large pages is not purged. Builds with guard pages switch this option
+    /// off at startup when sampling is on.
     AllowLargeOsPages = mi_option_allow_large_os_pages,
         "mi_option_allow_large_os_pages",
         "MIMALLOC_ALLOW_LARGE_OS_PAGES", Flag, Live, Safe,
@@ -48,8 +48,8 @@ options! {
         "mi_option_reserve_huge_os_pages",
         "MIMALLOC_RESERVE_HUGE_OS_PAGES", Count, Startup, Safe,
         default "0", former [];
-    /// The NUMA node to reserve the huge pages at; -1 spreads them over all
-    /// nodes.
+    /// Sets the NUMA node on which the huge pages are reserved; -1 spreads the
+    /// pages over all nodes.
     ReserveHugeOsPagesAt = mi_option_reserve_huge_os_pages_at,
         "mi_option_reserve_huge_os_pages_at",
         "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT", Count, Startup, Safe,
@@ -85,15 +85,15 @@ options! {
         "mi_option_deprecated_eager_commit_delay",
         "MIMALLOC_DEPRECATED_EAGER_COMMIT_DELAY", Count, Never, Safe,
         default "1", former ["eager_commit_delay"];
-    /// How long unused memory is kept before it is given back to the system: 0
-    /// gives it back at once, -1 never. For memory in arenas the time is
+    /// Sets how long unused memory is kept before it is returned to the system:
+    /// 0 returns the memory at once, -1 never. For memory in arenas the time is
     /// multiplied by `arena_purge_mult`.
     PurgeDelay = mi_option_purge_delay,
         "mi_option_purge_delay",
         "MIMALLOC_PURGE_DELAY", Milliseconds, Live, Safe,
         default "1000", former ["reset_delay", "decommit_delay"];
-    /// Pretends that the machine has this many NUMA nodes; 0 uses what is
-    /// there. Read on first use, then kept.
+    /// Pretends that the machine has this many NUMA nodes; 0 uses the actual
+    /// number. The option is read on first use only.
     UseNumaNodes = mi_option_use_numa_nodes,
         "mi_option_use_numa_nodes",
         "MIMALLOC_USE_NUMA_NODES", Count, Startup, Safe,
@@ -104,7 +104,7 @@ options! {
         "mi_option_disallow_os_alloc",
         "MIMALLOC_DISALLOW_OS_ALLOC", Flag, Live, Safe,
         default "0", former ["limit_os_alloc"];
-    /// The tag of mimalloc's mappings in `vmmap`, on macOS only.
+    /// Sets the tag of mimalloc's mappings in `vmmap`, on macOS only.
     OsTag = mi_option_os_tag,
         "mi_option_os_tag",
         "MIMALLOC_OS_TAG", Count, Live, Safe,
@@ -124,16 +124,16 @@ options! {
         "mi_option_deprecated_max_segment_reclaim",
         "MIMALLOC_DEPRECATED_MAX_SEGMENT_RECLAIM", Percent, Never, Safe,
         default "10", former ["max_segment_reclaim"];
-    /// Gives all memory back when the process ends, in use or not; 2 only
-    /// disables the automatic clean-up. **Not safe:** Rust neither joins
-    /// threads nor drops statics at exit, and what they touch afterwards is
+    /// Returns all memory when the process ends, in use or not; 2 only disables
+    /// the automatic clean-up. **Not safe:** Rust neither joins threads nor
+    /// drops statics at exit, and the memory that they touch afterwards is
     /// gone. Meant for libraries that are unloaded.
     DestroyOnExit = mi_option_destroy_on_exit,
         "mi_option_destroy_on_exit",
         "MIMALLOC_DESTROY_ON_EXIT", Level, Exit, Unsafe,
         default "0", former [];
-    /// How much address space mimalloc reserves at a time. Small values suit
-    /// limits on virtual memory.
+    /// Sets how much address space mimalloc reserves at a time. Small values
+    /// suit limits on virtual memory.
     ArenaReserve = mi_option_arena_reserve,
         "mi_option_arena_reserve",
         "MIMALLOC_ARENA_RESERVE", Kibibytes, ArenaCreation, Safe,
@@ -149,13 +149,13 @@ options! {
         "MIMALLOC_DEPRECATED_PURGE_EXTEND_DELAY", Milliseconds, Never, Safe,
         default "1", former ["purge_extend_delay", "decommit_extend_delay"];
     /// Takes memory from the system for each use, not from shared arenas. Heaps
-    /// in an arena of their own still use that.
+    /// in an arena of their own still use this arena.
     DisallowArenaAlloc = mi_option_disallow_arena_alloc,
         "mi_option_disallow_arena_alloc",
         "MIMALLOC_DISALLOW_ARENA_ALLOC", Flag, Live, Safe,
         default "0", former [];
-    /// How long to retry when the system is out of memory, on Windows only; at
-    /// most 2000, 0 fails at once.
+    /// Sets how long to retry when the system is out of memory, on Windows
+    /// only; at most 2000, 0 fails at once.
     RetryOnOom = mi_option_retry_on_oom,
         "mi_option_retry_on_oom",
         "MIMALLOC_RETRY_ON_OOM", Milliseconds, Live, Safe,
@@ -165,33 +165,33 @@ options! {
         "mi_option_deprecated_visit_abandoned",
         "MIMALLOC_DEPRECATED_VISIT_ABANDONED", Flag, Never, Safe,
         default "1", former ["visit_abandoned"];
-    /// Only in builds with guard pages: the smallest block that may be followed
-    /// by one.
+    /// Sets the smallest block that a guard page may follow. Only in builds
+    /// with guard pages.
     GuardedMin = mi_option_guarded_min,
         "mi_option_guarded_min",
         "MIMALLOC_GUARDED_MIN", Bytes, TheapCreation, Safe,
         default "0", former [];
-    /// Only in builds with guard pages: the largest block that may be followed
-    /// by one.
+    /// Sets the largest block that a guard page may follow. Only in builds with
+    /// guard pages.
     GuardedMax = mi_option_guarded_max,
         "mi_option_guarded_max",
         "MIMALLOC_GUARDED_MAX", Bytes, TheapCreation, Safe,
         default "1 GiB", former [];
-    /// Only in builds with guard pages: puts guarded blocks directly in front
-    /// of the guard page. **Not safe:** blocks whose size is no multiple of
-    /// their alignment end up misaligned.
+    /// Puts guarded blocks directly in front of the guard page. Only in builds
+    /// with guard pages. **Not safe:** blocks whose size is no multiple of
+    /// their alignment are misaligned.
     UnsafeGuardedPrecise = mi_option_unsafe_guarded_precise,
         "mi_option_unsafe_guarded_precise",
         "MIMALLOC_UNSAFE_GUARDED_PRECISE", Flag, Live, Unsafe,
         default "0", former ["guarded_precise"];
-    /// Only in builds with guard pages: guards about one block in this many
-    /// requested bytes; 0 guards none.
+    /// Guards about one block in this many requested bytes; 0 guards none. Only
+    /// in builds with guard pages.
     GuardedSampleRate = mi_option_guarded_sample_rate,
         "mi_option_guarded_sample_rate",
         "MIMALLOC_GUARDED_SAMPLE_RATE", Bytes, TheapCreation, Safe,
         default "0", former [];
-    /// Only in builds with guard pages: seeds the sampling, for runs that can
-    /// be repeated; 0 is random.
+    /// Seeds the sampling, for runs that can be repeated; 0 is random. Only in
+    /// builds with guard pages.
     GuardedSampleSeed = mi_option_guarded_sample_seed,
         "mi_option_guarded_sample_seed",
         "MIMALLOC_GUARDED_SAMPLE_SEED", Count, TheapCreation, Safe,
@@ -202,27 +202,26 @@ options! {
         "mi_option_generic_collect",
         "MIMALLOC_GENERIC_COLLECT", Count, Live, Safe,
         default "10000", former [];
-    /// Whether a free on a page that its thread left takes the page over: -1
-    /// never, 0 only into the heap of origin on the same thread, 1 for other
-    /// threads too.
+    /// Sets whether a free on an abandoned page reclaims the page: -1 never, 0
+    /// only into the heap of origin on the same thread, 1 also for other
+    /// threads.
     PageReclaimOnFree = mi_option_page_reclaim_on_free,
         "mi_option_page_reclaim_on_free",
         "MIMALLOC_PAGE_RECLAIM_ON_FREE", Level, HeapCreation, Safe,
         default "0", former ["abandoned_reclaim_on_free"];
-    /// How many full pages of a size a thread keeps before it lets others have
+    /// Sets how many full pages of a size a thread keeps before it abandons
     /// them; -1 keeps all, at most 32.
     PageFullRetain = mi_option_page_full_retain,
         "mi_option_page_full_retain",
         "MIMALLOC_PAGE_FULL_RETAIN", Count, TheapCreation, Safe,
         default "2", former [];
-    /// How many pages are looked at to find the best one for an allocation.
+    /// Sets how many pages are examined to find the best one for an allocation.
     PageMaxCandidates = mi_option_page_max_candidates,
         "mi_option_page_max_candidates",
         "MIMALLOC_PAGE_MAX_CANDIDATES", Count, Live, Safe,
         default "4", former [];
-    /// How many bits of an address are used: 0 asks the system. Addresses
-    /// outside can't be used, and allocation fails when the system returns
-    /// such.
+    /// Sets how many bits of an address are used: 0 asks the system. Allocation
+    /// fails when the system returns addresses outside of this range.
     MaxVabits = mi_option_max_vabits,
         "mi_option_max_vabits",
         "MIMALLOC_MAX_VABITS", Count, Startup, Safe,
@@ -239,33 +238,34 @@ options! {
         "mi_option_page_commit_on_demand",
         "MIMALLOC_PAGE_COMMIT_ON_DEMAND", Level, Live, Safe,
         default "0", former [];
-    /// Doesn't take a page of its own back on a free when the thread already
-    /// has this many of that size; -1 is no limit.
+    /// Limits reclaiming of a thread's own pages on a free: a thread that
+    /// already has this many pages of the size reclaims no more; -1 is no
+    /// limit.
     PageMaxReclaim = mi_option_page_max_reclaim,
         "mi_option_page_max_reclaim",
         "MIMALLOC_PAGE_MAX_RECLAIM", Count, Live, Safe,
         default "-1", former [];
-    /// The same limit for pages of other threads, and for all pages on threads
-    /// that are marked as belonging to a thread pool.
+    /// Sets the same limit for pages of other threads, and for all pages on
+    /// threads that are marked as belonging to a thread pool.
     PageCrossThreadMaxReclaim = mi_option_page_cross_thread_max_reclaim,
         "mi_option_page_cross_thread_max_reclaim",
         "MIMALLOC_PAGE_CROSS_THREAD_MAX_RECLAIM", Count, Live, Safe,
         default "32", former [];
-    /// Transparent huge pages: 0 disables them for the process (at startup
-    /// only), 1 allows them, 2 also purges in their size so that they stay
-    /// whole.
+    /// Controls transparent huge pages: 0 disables them for the process (at
+    /// startup only), 1 allows them, 2 also purges in their size so that they
+    /// stay whole.
     AllowThp = mi_option_allow_thp,
         "mi_option_allow_thp",
         "MIMALLOC_ALLOW_THP", Level, Live, Safe,
         default "2; 0 on Android", former [];
-    /// The smallest piece that is purged; 0 takes the page size, or that of a
-    /// transparent huge page if `allow_thp` is 2.
+    /// Sets the smallest piece that is purged; 0 stands for the page size, or
+    /// for the size of a transparent huge page if `allow_thp` is 2.
     ArenaPurgeMinSize = mi_option_arena_purge_min_size,
         "mi_option_arena_purge_min_size",
         "MIMALLOC_ARENA_PURGE_MIN_SIZE", Kibibytes, Live, Safe,
         default "0", former ["minimal_purge_size"];
-    /// Larger blocks come from the system directly. What an arena can hold
-    /// limits it further.
+    /// Sets the size above which blocks come from the system directly. The size
+    /// that an arena can hold is a further limit.
     ArenaMaxObjectSize = mi_option_arena_max_object_size,
         "mi_option_arena_max_object_size",
         "MIMALLOC_ARENA_MAX_OBJECT_SIZE", Kibibytes, Live, Safe,
@@ -276,31 +276,32 @@ options! {
         "mi_option_arena_is_numa_local",
         "MIMALLOC_ARENA_IS_NUMA_LOCAL", Flag, ArenaCreation, Safe,
         default "0", former [];
-    /// Whether a collect adds the thread's statistics to those of the heap.
+    /// Sets whether a collect adds the thread's statistics to those of the
+    /// heap.
     StatsMergeOnCollect = mi_option_stats_merge_on_collect,
         "mi_option_stats_merge_on_collect",
         "MIMALLOC_STATS_MERGE_ON_COLLECT", Flag, Live, Safe,
         default "1", former [];
-    /// For the profiler that `MIMALLOC_PROFILE` starts: takes a snapshot after
-    /// this many allocated bytes; 0 doesn't.
+    /// Makes the profiler of `MIMALLOC_PROFILE` take a snapshot after this many
+    /// allocated bytes; 0 takes none.
     ProfileAllocInterval = mi_option_profile_alloc_interval,
         "mi_option_profile_alloc_interval",
         "MIMALLOC_PROFILE_ALLOC_INTERVAL", Bytes, Startup, Safe,
         default "1 GiB", former [];
-    /// For the profiler that `MIMALLOC_PROFILE` starts: takes a snapshot when
-    /// the memory in use grew by this much; 0 doesn't.
+    /// Makes the profiler of `MIMALLOC_PROFILE` take a snapshot when the memory
+    /// in use grew by this much; 0 takes none.
     ProfileInuseInterval = mi_option_profile_inuse_interval,
         "mi_option_profile_inuse_interval",
         "MIMALLOC_PROFILE_INUSE_INTERVAL", Bytes, Startup, Safe,
         default "0", former [];
-    /// For the profiler that `MIMALLOC_PROFILE` starts: takes a snapshot after
-    /// this time, at most a day; 0 doesn't.
+    /// Makes the profiler of `MIMALLOC_PROFILE` take a snapshot after this
+    /// time, at most a day; 0 takes none.
     ProfileTimeInterval = mi_option_profile_time_interval,
         "mi_option_profile_time_interval",
         "MIMALLOC_PROFILE_TIME_INTERVAL", Seconds, Startup, Safe,
         default "0", former [];
-    /// For the profiler that `MIMALLOC_PROFILE` starts: samples about one block
-    /// in this many bytes.
+    /// Makes the profiler of `MIMALLOC_PROFILE` sample about one block in this
+    /// many bytes.
     ProfileSampleRate = mi_option_profile_sample_rate,
         "mi_option_profile_sample_rate",
         "MIMALLOC_PROFILE_SAMPLE_RATE", Bytes, Startup, Safe,

@@ -1,11 +1,11 @@
 //! Completes what upstream leaves out of its profiles on Linux.
 //!
 //! A profile lists the mappings of the process, so that `pprof` can turn
-//! addresses into places in files. Upstream leaves the mappings' file offsets
-//! out, and `pprof` takes them for 0: in position-independent programs, which
-//! Rust's are, it then shows the names of other functions. So each file is read
-//! back once and gets the offsets, from the same source that upstream has the
-//! rest from.
+//! addresses into places in files. Upstream leaves out the file offsets of the
+//! mappings, and `pprof` takes the offsets for 0. In position-independent
+//! programs, which Rust's are, `pprof` then shows the names of other functions.
+//! This module reads each file back once and adds the offsets, from the same
+//! source as upstream's other values.
 //!
 //! Only files of this process are touched: the addresses must be those of its
 //! own mappings. Whatever can't be read or understood stays as it is.
@@ -41,7 +41,7 @@ mod imp {
             })))
         }
 
-        /// Completes all files there are. Threads that do so at once do some work
+        /// Completes all files. Threads that do so at once do part of the work
         /// twice, with the same outcome.
         pub(crate) fn complete(&self) {
             let Ok(maps) = fs::read_to_string("/proc/self/maps") else {
@@ -96,7 +96,7 @@ mod imp {
     const MAPPING_LIMIT: u64 = 3;
     const MAPPING_OFFSET: u64 = 4;
 
-    /// The profile with offsets; `None` when there is nothing to do about it.
+    /// Returns the profile with offsets, or `None` when nothing is missing.
     fn with_offsets(profile: &[u8], maps: &[Mapping]) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(profile.len() + 16 * maps.len());
         let mut known = false;
@@ -152,7 +152,8 @@ mod imp {
     }
 
     impl<'a> Fields<'a> {
-        /// The next field's number and value; `None` if it can't be read.
+        /// Returns the next field's number and value, or `None` if it can't be
+        /// read.
         fn next(&mut self) -> Option<(u64, Value<'a>)> {
             let tag = self.varint()?;
             let value = match tag & 7 {

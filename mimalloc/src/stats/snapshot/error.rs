@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-/// The linked library keeps its statistics in another layout than the one this
-/// crate was built for.
+/// Says that the linked library keeps its statistics in another layout than the
+/// one this crate was built for.
 ///
-/// This only happens with a system library: one was installed when the program
-/// was built, another one is loaded now. Build again, or use the vendored
-/// source.
+/// This only happens with a system library, if the library that is loaded now
+/// has another version than the one at build time. Build again, or use the
+/// vendored source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatsError {
     pub(super) library: u32,

@@ -5,8 +5,8 @@ use core::fmt;
 use super::{Bin, Quantity, StatCount, Stats, Value};
 
 impl fmt::Display for Stats {
-    /// A table of all that is not zero. It is made in Rust from the copied
-    /// values: nothing of mimalloc's is held while it is written.
+    /// Writes a table of all values that are not zero. The table is made in
+    /// Rust from copied values, so no lock of mimalloc's is held meanwhile.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -71,7 +71,8 @@ fn row(
     )
 }
 
-/// A number with a unit that keeps it short; it obeys width and alignment.
+/// Displays a number with a unit that keeps the number short; width and
+/// alignment apply.
 struct Amount(i64, Quantity);
 
 impl fmt::Display for Amount {
