@@ -274,7 +274,7 @@ mod threads {
         for round in 0..50 {
             drop(fill(&heap, &mut random, 300));
             if round % 2 == 0 {
-                // What is told now has to be corrected by the reset.
+                // The reset has to correct what is merged now.
                 heap.collect(false);
                 assert!(heap.stats().unwrap().allocated.current > 0);
             }

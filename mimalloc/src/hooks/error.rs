@@ -113,8 +113,10 @@ pub enum ErrorPolicy {
     #[default]
     Default,
     /// Continues, and counts the error: see [`error_count`] and [`last_error`].
-    /// `errno` stays unchanged. **Removes the protection of a secure build**
-    /// against damaged data: a process that finds any stays alive.
+    /// `errno` stays unchanged. **Removes the protection of a build with `debug`,
+    /// or of an older secure build**, against damaged data: the process stays
+    /// alive. From 3.6.2 on, secure builds of engine v3 end the process on
+    /// [`ErrorKind::Fault`] all the same.
     Ignore,
 }
 
@@ -157,9 +159,9 @@ pub fn set_error_policy(policy: ErrorPolicy) {
     }
 }
 
-/// Calls `hook` with each error, instead of upstream's own handler: an
-/// [`ErrorKind::Fault`] no longer ends the process. Use [`set_error_policy`] to
-/// end this.
+/// Calls `hook` with each error, instead of upstream's own handler. An
+/// [`ErrorKind::Fault`] then ends the process only in secure builds of engine v3
+/// from 3.6.2 on, after the hook. Use [`set_error_policy`] to end this.
 ///
 /// # Safety
 ///

@@ -48,8 +48,8 @@ pub(crate) struct Region {
 ///
 /// # Safety
 ///
-/// The memory is as described, valid until the process ends, and nobody else
-/// uses it from now on.
+/// The memory is as described and valid until the process ends, and only mimalloc
+/// uses the memory from now on.
 pub(crate) unsafe fn manage(region: &Region, exclusive: bool) -> sys::mi_arena_id_t {
     if !thread_can_make_heaps() {
         return NO_ARENA;

@@ -43,7 +43,7 @@ fn made_by(make: impl FnOnce() -> *mut sys::mi_heap_t) -> *mut sys::mi_heap_t {
     }
     let heap = make();
     if !heap.is_null() {
-        // SAFETY: just made; `Heap` ends it or gives it up.
+        // SAFETY: the heap was just made; `Heap` ends the heap or gives the heap up.
         unsafe { engine::keep(heap) };
     }
     heap
@@ -56,8 +56,8 @@ pub(crate) fn main() -> *mut sys::mi_heap_t {
     unsafe { sys::mi_heap_main() }
 }
 
-/// Gives unused memory of the heap back: that of the current thread's part on
-/// engine v3.
+/// Returns unused memory of the heap: on engine v3 the memory of the calling
+/// thread's theap.
 ///
 /// # Safety
 ///
@@ -75,8 +75,8 @@ pub(crate) unsafe fn collect(heap: *mut sys::mi_heap_t, force: bool) {
 ///
 /// # Safety
 ///
-/// `heap` is live (on engine v2 this thread's, or dead), and used by nobody else
-/// during the call. `visitor` may be called with `argument`.
+/// `heap` is live (on engine v2 this thread's, or dead), and no other thread uses
+/// the heap during the call. `visitor` may be called with `argument`.
 pub(crate) unsafe fn visit(
     heap: *mut sys::mi_heap_t,
     blocks: bool,
@@ -91,10 +91,11 @@ pub(crate) unsafe fn visit(
 ///
 /// # Safety
 ///
-/// `heap` is live, and nobody else uses it during the call.
+/// `heap` is live, and no other thread uses the heap during the call.
 #[cfg(mimalloc_has_numa_affinity)]
 pub(crate) unsafe fn set_numa_affinity(heap: *mut sys::mi_heap_t, node: core::ffi::c_int) {
-    // SAFETY: as the caller promises: nobody reads the field meanwhile.
+    // SAFETY: the heap is live, and no other thread reads the field meanwhile, as
+    // the caller promises.
     unsafe { sys::mi_heap_set_numa_affinity(heap, node) };
 }
 
@@ -102,9 +103,10 @@ pub(crate) unsafe fn set_numa_affinity(heap: *mut sys::mi_heap_t, node: core::ff
 ///
 /// # Safety
 ///
-/// `heap` is live, and nobody else uses it during the call.
+/// `heap` is live, and no other thread uses the heap during the call.
 #[cfg(mimalloc_has_debug_fill_preserve)]
 pub(crate) unsafe fn set_debug_fill_preserve(heap: *mut sys::mi_heap_t, bytes: usize) {
-    // SAFETY: as the caller promises: nobody reads the field meanwhile.
+    // SAFETY: the heap is live, and no other thread reads the field meanwhile, as
+    // the caller promises.
     unsafe { sys::mi_heap_set_debug_fill_preserve(heap, bytes) };
 }

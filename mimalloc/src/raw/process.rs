@@ -25,7 +25,8 @@ pub(crate) fn collect(force: bool) {
     unsafe { sys::mi_collect(force) };
 }
 
-/// As [`collect`], and leaves the current thread at most about `target` bytes.
+/// Collects as [`collect`] does, and leaves the current thread at most about
+/// `target` bytes.
 #[cfg(mimalloc_has_collect_reduce)]
 pub(crate) fn collect_reduce(target: usize) {
     let _collecting = engine::collecting(true);

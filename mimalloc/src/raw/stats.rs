@@ -96,7 +96,7 @@ mod values {
         engine::merge_stats();
         // SAFETY: `mi_stats_get` writes at most the size that is in the header, to
         // memory that is all ours. No heap is destroyed meanwhile, because the lock
-        // is held (upstream merges the thread's part of each heap).
+        // is held (upstream merges the thread's theap of each heap).
         filled_by(|raw| unsafe { sys::mi_stats_get(raw) })
     }
 

@@ -1,7 +1,7 @@
 //! The state of the current thread in mimalloc.
 //!
-//! On engine v3 a thread's part of a heap ("theap") is made on the thread's
-//! first use of that heap. A thread that has no memory at all, not even for
+//! On engine v3 a thread's theap of a heap is made on the thread's first use of
+//! that heap. A thread that has no memory at all, not even for
 //! mimalloc's records of the thread, then makes upstream (3.6.2) write to a
 //! constant. The vendored source is compiled with a patch
 //! (`mimalloc-sys/build/patches.rs`); elsewhere [`thread_is_initialized`] keeps

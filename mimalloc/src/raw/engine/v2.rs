@@ -302,7 +302,7 @@ mod guarded {
     ///
     /// # Safety
     ///
-    /// As for [`set_guarded_sample_rate`].
+    /// The caller promises what [`set_guarded_sample_rate`] lists.
     pub(crate) unsafe fn set_guarded_size_bound(
         heap: HeapBackend,
         min: usize,
@@ -329,11 +329,11 @@ pub(crate) unsafe fn malloc_small(size: usize) -> *mut c_void {
     unsafe { sys::mi_malloc_small(size) }
 }
 
-/// As [`malloc_small`], all bytes zero.
+/// Allocates as [`malloc_small`] does, with all bytes zero.
 ///
 /// # Safety
 ///
-/// As for [`malloc_small`].
+/// The caller promises what [`malloc_small`] lists.
 #[inline(always)]
 pub(crate) unsafe fn zalloc_small(size: usize) -> *mut c_void {
     // SAFETY: the caller keeps `size` within the small sizes.
@@ -359,7 +359,7 @@ pub(crate) fn walking() -> NoLock {
 }
 
 /// v2 forces a deferred free when a thread ends, too: 4 calls a thread, each of
-/// which leaves some 100 KiB behind if the hook allocates. So a thread remembers
+/// which leaves about 100 KiB behind if the hook allocates. So a thread records
 /// when it collects on purpose.
 #[cfg(feature = "std")]
 mod deferred {
