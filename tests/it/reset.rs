@@ -267,6 +267,27 @@ mod threads {
         thread.join().unwrap();
     }
 
+    /// The thread of the theap does nothing meanwhile, also not a collect.
+    #[test]
+    fn full_pages_that_another_thread_empties_go_back() {
+        let mut heap = Heap::new().unwrap();
+        let blocks: Vec<Block> = (0..250)
+            .map(|at| Block::new(&heap, 120_000, 8, at as u8))
+            .collect();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for block in blocks {
+                    block.check();
+                    // SAFETY: a live block of mimalloc of this layout.
+                    unsafe { mimalloc::MiMalloc.deallocate(block.ptr, block.layout) };
+                }
+            });
+        });
+        let usage = heap.usage();
+        assert_eq!(usage.blocks, 0);
+        assert!(usage.committed <= 12 * MIB, "{usage:?}");
+    }
+
     #[test]
     fn statistics_count_a_reset_as_frees() {
         let mut random = fastrand::Rng::with_seed(7);

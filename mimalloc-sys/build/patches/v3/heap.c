@@ -31,7 +31,9 @@ static mi_theap_t* mimalloc_sys_theap_create(mi_heap_t* heap, mi_tld_t* tld) {
   mi_theap_t* const theap = _mi_theap_create(heap, tld);
   if (theap != NULL && !mi_is_heap_main(heap)) {
     mimalloc_sys_tail_t* const tail = mimalloc_sys_tail(heap);
-    mi_atomic_increment_relaxed(&tail->theap_count);
+    if (mi_atomic_increment_relaxed(&tail->theap_count) != 0) {
+      mi_atomic_store_relaxed(&tail->is_resettable, 0);   // a heap of several threads
+    }
     if (mi_atomic_load_relaxed(&tail->is_resettable) != 0) { theap->allow_page_abandon = false; }
   }
   return theap;

@@ -52,6 +52,7 @@ static void mimalloc_sys_page_reset(mi_theap_t* theap, mi_page_t* page, bool upd
   mi_atomic_store_relaxed(&page->capacity_size, count * mi_page_block_size(page));
   #endif
   page->free_is_zero = false;
+  page->memid.initially_zero = false;   // or extending the page takes the old blocks for zero
   page->retire_expire = 0;
   mi_page_set_has_interior_pointers(page, false);
   mi_page_used_reset(page);   // what was allocated is still counted: the next update counts it as freed
@@ -83,14 +84,16 @@ bool mi_cdecl mimalloc_sys_heap_reset(mi_heap_t* heap, size_t keep) {
     mi_page_queue_t* const pq = &theap->pages[bin];
     for (mi_page_t* page = pq->first; page != NULL; ) {
       mi_page_t* const next = page->next;
-      const size_t touched = page->capacity * mi_page_block_size(page);
-      if (bin == MI_BIN_HUGE || kept + touched > keep) {
+      // In an exclusive arena the space of a page counts, because other heaps there have no other.
+      const size_t blocks = (heap->exclusive_arena == NULL ? page->capacity : page->reserved);
+      const size_t size = blocks * mi_page_block_size(page);
+      if (bin == MI_BIN_HUGE || kept + size > keep) {
         mi_atomic_and_acquire(&page->xthread_free, mi_tf_create(NULL, true));
         mi_page_used_reset(page);
         _mi_page_free(page, pq);
       }
       else {
-        kept += touched;
+        kept += size;
         mimalloc_sys_page_reset(theap, page, update_stats);
       }
       page = next;
