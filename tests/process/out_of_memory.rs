@@ -24,6 +24,7 @@ mod linux {
     use allocator_api2_02::boxed::Box as Box02;
     use allocator_api2_02::vec::Vec as Vec02;
     use mimalloc::{Arena, Heap, HeapError, MiMalloc, SharedHeap};
+    use mimalloc_tests::address_space::limit_to_now_and;
     #[cfg(not(mimalloc_owned_heaps))]
     use mimalloc_tests::{NewHeap as _, NewShared as _};
 
@@ -34,22 +35,6 @@ mod linux {
     /// A size that is larger than what is left under the limit, whatever was
     /// freed.
     const GIB: usize = 1 << 30;
-
-    /// Limits the address space to its present size and `more` bytes.
-    fn limit_to_now_and(more: usize) {
-        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: usize = status.split(' ').next().unwrap().parse().unwrap();
-        // SAFETY: `sysconf` has no precondition, and only returns a number.
-        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap();
-        let limit = libc::rlimit {
-            rlim_cur: (pages * page + more) as libc::rlim_t,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: `limit` is valid for reads, and the system writes nothing
-        // through it.
-        let code = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
-        assert_eq!(code, 0);
-    }
 
     pub(crate) fn main() {
         // These are made while there is memory.

@@ -36,24 +36,7 @@ mod tests {
 
     use allocator_api2_02::boxed::Box as Box02;
     use mimalloc::{Arena, Heap, MiMalloc, stats};
-
-    /// Allows the process no more address space than it has.
-    fn limit(more: usize) {
-        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: usize = status.split(' ').next().unwrap().parse().unwrap();
-        set_limit((pages * 4096 + more) as libc::rlim_t);
-    }
-
-    fn set_limit(bytes: libc::rlim_t) {
-        let limit = libc::rlimit {
-            rlim_cur: bytes,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: `limit` is valid for reads, and the system writes nothing
-        // through it.
-        let code = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
-        assert_eq!(code, 0);
-    }
+    use mimalloc_tests::address_space::{lift_limit, limit_to_now_and};
 
     pub(super) fn run(name: &str) {
         // A thread that stays keeps what mimalloc has in store for a new one.
@@ -80,10 +63,10 @@ mod tests {
                     call(name, &mut text);
                 });
                 start.wait();
-                limit(0);
+                limit_to_now_and(0);
                 start.wait();
             });
-            set_limit(libc::RLIM_INFINITY);
+            lift_limit();
             ready.wait();
         });
         // With memory again, everything works again.

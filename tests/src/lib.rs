@@ -3,6 +3,8 @@
 
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
+#[cfg(target_os = "linux")]
+pub mod address_space;
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
 mod model;

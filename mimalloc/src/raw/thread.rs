@@ -9,20 +9,20 @@
 
 use mimalloc_sys as sys;
 
-/// Whether the current thread may go to heaps. Costs nothing where the linked
-/// library is patched.
+/// Returns whether the current thread may use heaps. Where the linked library is
+/// patched, the answer is a constant.
 ///
-/// Asked each time elsewhere: a flag would not notice that mimalloc is done with
-/// the thread.
+/// Elsewhere each call asks mimalloc, because a flag would not notice that
+/// mimalloc is done with the thread.
 #[inline(always)]
 pub(crate) fn thread_is_initialized() -> bool {
     cfg!(any(mimalloc_v2, mimalloc_patched)) || initialize_thread()
 }
 
-/// Has mimalloc set up its records of the current thread, unless they are there;
-/// returns false when there is no memory for them.
+/// Initialises the current thread, unless the thread is initialised. Returns false
+/// when memory runs out.
 ///
-/// A thread that mimalloc was done with is set up again.
+/// A thread that mimalloc was done with is initialised again.
 #[inline]
 pub(crate) fn initialize_thread() -> bool {
     #[cfg(all(mimalloc_v3, mimalloc_patched))]
@@ -31,12 +31,13 @@ pub(crate) fn initialize_thread() -> bool {
     }
     #[cfg(not(all(mimalloc_v3, mimalloc_patched)))]
     {
-        // SAFETY: one byte is a small size.
+        // SAFETY: one byte is a small size (upstream.md: small allocation).
         let block = unsafe { sys::mi_malloc_small(1) };
         if block.is_null() {
             return false;
         }
-        // SAFETY: just allocated.
+        // SAFETY: mimalloc returned the block just now, and no other code has the
+        // pointer.
         unsafe { sys::mi_free(block) };
         true
     }
@@ -62,7 +63,8 @@ pub(crate) fn thread_can_make_heaps() -> bool {
 pub(crate) fn set_in_threadpool() {
     // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
     if initialize_thread() {
-        // SAFETY: sets a flag of the current thread, which is initialised.
+        // SAFETY: the function sets a flag of the current thread, which is
+        // initialised.
         unsafe { sys::mi_thread_set_in_threadpool() };
     }
 }

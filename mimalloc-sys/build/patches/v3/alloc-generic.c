@@ -11,7 +11,7 @@
 #define MIMALLOC_SYS_MAX_FULL_SIZE   (4*MI_MiB)
 static bool mimalloc_sys_keeps_full(mi_theap_t* theap, mi_page_queue_t* full, mi_page_t* page) {
   mi_heap_t* const heap = mi_theap_heap(theap);
-  if (mi_is_heap_main(heap)) return true;
+  if (mi_is_heap_main(heap)) return true;   // the main heap has no tail
   if (mi_atomic_load_relaxed(&mimalloc_sys_tail(heap)->is_resettable) == 0) return false;
   if (full->count >= MIMALLOC_SYS_MAX_FULL_PAGES) return false;
   size_t size = (size_t)page->reserved * mi_page_block_size(page);
@@ -23,12 +23,9 @@ static mi_decl_noinline void mimalloc_sys_page_to_full(mi_page_t* page, mi_page_
   mi_page_queue_t* const full = &theap->pages[MI_BIN_FULL];
   if (!theap->allow_page_abandon && !mimalloc_sys_keeps_full(theap, full, page) &&
       !theap->is_detached && theap->page_full_retain >= 0) {
-    mi_heap_t* const heap = mi_theap_heap(theap);
-    if (!mi_is_heap_main(heap)) {
-      mi_atomic_store_relaxed(&mimalloc_sys_tail(heap)->is_resettable, 0);
-      theap->allow_page_abandon = true;
-      while (full->first != NULL) { _mi_page_abandon(full->first, full); }
-    }
+    mi_atomic_store_relaxed(&mimalloc_sys_tail(mi_theap_heap(theap))->is_resettable, 0);
+    theap->allow_page_abandon = true;
+    while (full->first != NULL) { _mi_page_abandon(full->first, full); }
   }
   _mi_page_to_full(page, pq);
 }
