@@ -65,7 +65,7 @@ bool mi_cdecl mimalloc_sys_heap_reset(mi_heap_t* heap, size_t keep) {
   mimalloc_sys_tail_t* const tail = mimalloc_sys_tail(heap);
   const size_t theap_count = mi_atomic_load_acquire(&tail->theap_count);
   if (theap_count == 0) return true;              // nothing was ever allocated
-  if (theap_count != 1 || mi_atomic_load_relaxed(&tail->is_resettable) == 0 || keep == 0) return false;
+  if (theap_count != 1 || mi_atomic_load_relaxed(&tail->is_resettable) == 0) return false;
   mi_theap_t* const theap = _mi_heap_theap_peek(heap);
   // The only theap has to be this thread's. A heap with sampled blocks is destroyed.
   if (theap == NULL || !mi_theap_is_initialized(theap) || theap->sample_rate != 0 || theap->allow_page_abandon) return false;

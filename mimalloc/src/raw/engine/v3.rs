@@ -119,6 +119,10 @@ pub(crate) unsafe fn new_heap_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap
 /// - [`destroying`] is held.
 #[inline]
 pub(crate) unsafe fn destroy(heap: *mut sys::mi_heap_t) {
+    // Upstream abandons each page, and then looks for the pages.
+    // SAFETY: the caller promises a live heap that no thread uses, and blocks that
+    // are not used again; the functions that make heaps make no main heap.
+    unsafe { reset_in_place(heap, 0) };
     // SAFETY: the caller promises a live heap that no thread uses, and the
     // guard keeps walks away (upstream.md: heap destruction, statistics walks).
     unsafe { sys::mi_heap_destroy(heap) };
