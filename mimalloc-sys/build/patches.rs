@@ -59,8 +59,7 @@ const V3: Patches = Patches {
         Patch {
             file: "arena/arena-page.c",
             fragment: include_str!("patches/v3/arena-page.c"),
-            reason: "a deferred-free hook runs under the lock of a heap's arena pages, and each heap zeroes \
-                     180 KB",
+            reason: "a hook runs under the lock of a heap's pages, and each heap zeroes 130 KB",
         },
         Patch {
             file: "alloc/alloc-generic.c",
@@ -84,11 +83,6 @@ const V3: Patches = Patches {
             file: "heap/process.c",
             fragment: include_str!("patches/v3/process.c"),
             reason: "nothing tells that a thread's theaps are about to be freed",
-        },
-        Patch {
-            file: "heap/theap.c",
-            fragment: include_str!("patches/v3/theap.c"),
-            reason: "a collect has to free the tables that arena-page.c keeps",
         },
     ],
     inline_alloc: Some(include_str!("patches/v3/inline_alloc.h")),

@@ -89,6 +89,14 @@ fn every_round_finds_an_empty_heap() {
 }
 
 #[test]
+fn a_heap_holds_with_resets_in_the_middle() {
+    for seed in 1..=4 {
+        let mut heap = Heap::new().unwrap();
+        mimalloc_tests::hold_with_resets(&mut heap, seed, 40);
+    }
+}
+
+#[test]
 fn blocks_that_other_threads_freed_do_not_come_back_twice() {
     let mut random = fastrand::Rng::with_seed(2);
     let mut heap = Heap::new().unwrap();

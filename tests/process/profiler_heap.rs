@@ -54,6 +54,9 @@ mod profiled {
                 scope.spawn(|| fill_the_heap(&heap));
             });
         }
+        let mut heap = Heap::new().unwrap();
+        profiler.attach_heap(&heap).unwrap();
+        mimalloc_tests::hold_with_resets(&mut heap, 9, 60);
         profiler.snapshot();
         profiler.stop();
 

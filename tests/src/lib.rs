@@ -8,11 +8,13 @@ pub mod address_space;
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
 mod model;
+mod resets;
 mod subject;
 
 #[cfg(not(mimalloc_owned_heaps))]
 pub use crate::heaps::{NewHeap, NewInArena, NewShared};
 pub use crate::model::{Limits, Model};
+pub use crate::resets::hold_with_resets;
 pub use crate::subject::{Api02, Api04, Subject, Whole};
 
 /// Ends the process after minutes, so that a deadlock is a failure and not a

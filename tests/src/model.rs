@@ -101,6 +101,14 @@ impl Model {
         }
     }
 
+    /// Checks all live blocks and forgets them, as a reset of their heap frees them.
+    pub fn forget(&mut self) {
+        self.check_all();
+        self.blocks.clear();
+        self.ranges.clear();
+        self.live = 0;
+    }
+
     /// Makes one random request.
     pub fn step(&mut self, subject: &impl Subject) {
         let choice = self.rng.u32(0..100);

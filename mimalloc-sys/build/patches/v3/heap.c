@@ -12,8 +12,7 @@
 // could only abort. The patch initialises the thread again when it asks for a
 // theap, as mimalloc did up to 3.6.1.
 //
-// Each heap gets a tail, and a function that resets the heap in place. What is freed
-// of a heap that ends is its tables of pages (arena-page.c) and the heap itself.
+// Each heap gets a tail, and a function that resets the heap in place.
 #include "mimalloc/heap/theap.h"
 #include "mimalloc/prim/prim-tls.h"
 static inline mi_theap_t* mimalloc_sys_default(void) {
@@ -45,11 +44,7 @@ static mi_theap_t* mimalloc_sys_theap_create(mi_heap_t* heap, mi_tld_t* tld) {
   _mi_meta_zalloc(subproc, (size) + sizeof(mimalloc_sys_tail_t), memid)
 #define _mi_error_message(code, ...) \
   _mi_error_message(mimalloc_sys_code(code, __VA_ARGS__), __VA_ARGS__)
-#define _mi_free_subproc_safe(p) \
-  (sizeof(*(p)) == sizeof(mi_arena_pages_t) \
-    ? mimalloc_sys_table_done(heap->subproc, (mi_arena_pages_t*)(void*)(p)) : _mi_free_subproc_safe(p))
 #include "heap/heap.c"
-#undef _mi_free_subproc_safe
 #undef _mi_thread_is_done
 #undef mi_theap_get_default
 #undef _mi_theap_create

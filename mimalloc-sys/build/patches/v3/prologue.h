@@ -16,7 +16,3 @@ typedef struct mimalloc_sys_tail_s {
 static inline mimalloc_sys_tail_t* mimalloc_sys_tail(mi_heap_t* heap) {
   return (mimalloc_sys_tail_t*)((uint8_t*)heap + sizeof(mi_heap_t));
 }
-
-// What arena-page.c has for heap.c and theap.c, which may be compiled apart.
-void mimalloc_sys_table_done(mi_subproc_t* subproc, mi_arena_pages_t* table);
-void mimalloc_sys_free_tables(void);
