@@ -7,16 +7,14 @@
 // and a bitmap of the abandoned pages of each size class. Upstream zeroes all of
 // them for each new heap, which is most of what a heap costs in time and memory.
 // Few heaps ever abandon a page. With the patch, the bitmap of a size class is zeroed
-// when the first page of that class is abandoned.
+// when the first page of that class is abandoned, and then the heap can't be reset in
+// place any more.
 #include <stddef.h>
 #include "mimalloc/prim/prim-tls.h"
 #include "mimalloc/heap/theap.h"
 #include "arena/arena.h"
 #include "arena/bitmap.h"
 
-// Upstream's assertions look into each bitmap, and secure builds keep the table in
-// the metadata, all of which is zeroed.
-#define MIMALLOC_SYS_LAZY_BITMAPS  (MI_DEBUG<=1 && !MI_SECURE && !MI_MTE)
 #if MIMALLOC_SYS_LAZY_BITMAPS
 #define mimalloc_sys_table_alloc  mi_heap_malloc_aligned
 #else
@@ -60,7 +58,8 @@ static inline size_t mimalloc_sys_no_pages_bin(const mi_bitmap_t* bitmap) {
 
 // Zeroes the bitmap of abandoned pages of a size class, in its place behind the
 // bitmap of all pages.
-static mi_decl_noinline void mimalloc_sys_bitmap_zero(_Atomic(mi_bitmap_t*)* pbitmap, size_t bin) {
+static mi_decl_noinline void mimalloc_sys_bitmap_zero(_Atomic(mi_bitmap_t*)* pbitmap, size_t bin, mi_heap_t* heap) {
+  mi_atomic_store_relaxed(&mimalloc_sys_tail(heap)->is_resettable, 0);
   mi_arena_pages_t* const table =
     (mi_arena_pages_t*)((uint8_t*)(pbitmap - bin) - offsetof(mi_arena_pages_t, pages_abandoned));
   const size_t slice_count = mi_bitmap_max_bits(table->pages);
@@ -76,18 +75,19 @@ static mi_decl_noinline void mimalloc_sys_bitmap_zero(_Atomic(mi_bitmap_t*)* pbi
 
 // Sets a bit. A thread that looks for pages meanwhile may still find the bitmap
 // without pages. A thread that got the page finds the bitmap with the page.
-static bool mimalloc_sys_bitmap_set(_Atomic(mi_bitmap_t*)* pbitmap, size_t idx) {
+static bool mimalloc_sys_bitmap_set(_Atomic(mi_bitmap_t*)* pbitmap, size_t idx, mi_heap_t* heap) {
   mi_bitmap_t* bitmap = mi_atomic_load_ptr_acquire(mi_bitmap_t, pbitmap);
   const size_t bin = mimalloc_sys_no_pages_bin(bitmap);
   if mi_unlikely(bin < MI_ARENA_BIN_COUNT) {
-    mimalloc_sys_bitmap_zero(pbitmap, bin);
+    mimalloc_sys_bitmap_zero(pbitmap, bin, heap);
     bitmap = mi_atomic_load_ptr_acquire(mi_bitmap_t, pbitmap);
   }
   return mi_bitmap_set(bitmap, idx);
 }
 #define mi_arena_bitmap_init(slice_count, base) \
   mimalloc_sys_bitmap_init(slice_count, base, (uint8_t*)arena_pages + bitmap_base)
-#define mi_bitmap_set(bitmap, idx) mimalloc_sys_bitmap_set((_Atomic(mi_bitmap_t*)*)&(bitmap), idx)
+#define mi_bitmap_set(bitmap, idx) \
+  mimalloc_sys_bitmap_set((_Atomic(mi_bitmap_t*)*)&(bitmap), idx, mi_page_heap(page))
 #endif
 #include "arena/arena-page.c"
 #undef mi_heap_zalloc_aligned

@@ -16,3 +16,7 @@ typedef struct mimalloc_sys_tail_s {
 static inline mimalloc_sys_tail_t* mimalloc_sys_tail(mi_heap_t* heap) {
   return (mimalloc_sys_tail_t*)((uint8_t*)heap + sizeof(mi_heap_t));
 }
+
+// See arena-page.c. Upstream's assertions look into each bitmap, and secure builds
+// keep the bitmaps in the metadata, all of which is zeroed.
+#define MIMALLOC_SYS_LAZY_BITMAPS  (MI_DEBUG<=1 && !MI_SECURE && !MI_MTE)

@@ -30,6 +30,13 @@ static void mimalloc_sys_page_link(mi_page_t* page, size_t count) {
   if (count > 0) { mi_block_set_next(page, (mi_block_t*)p, NULL); }
 }
 
+// Drops the list of blocks that other threads freed. No other thread does so now.
+static inline void mimalloc_sys_page_drop_thread_free(mi_page_t* page) {
+  if (mi_atomic_load_acquire(&page->xthread_free) != mi_tf_create(NULL, true)) {
+    mi_atomic_and_acquire(&page->xthread_free, mi_tf_create(NULL, true));
+  }
+}
+
 // Makes all blocks of a page free. The page stays with its theap.
 static void mimalloc_sys_page_reset(mi_theap_t* theap, mi_page_t* page, bool update_stats) {
   const size_t used = mi_page_used(page);
@@ -43,7 +50,7 @@ static void mimalloc_sys_page_reset(mi_theap_t* theap, mi_page_t* page, bool upd
   const size_t more = used + used/8 + 1;
   const size_t count = (more < page->capacity ? more : page->capacity);
   #endif
-  mi_atomic_and_acquire(&page->xthread_free, mi_tf_create(NULL, true));
+  mimalloc_sys_page_drop_thread_free(page);
   page->local_free = NULL;
   mimalloc_sys_page_link(page, count);
   mi_theap_stat_decrease(theap, page_committed, (page->capacity - count) * mi_page_block_size(page));
@@ -54,7 +61,7 @@ static void mimalloc_sys_page_reset(mi_theap_t* theap, mi_page_t* page, bool upd
   page->free_is_zero = false;
   page->memid.initially_zero = false;   // or extending the page takes the old blocks for zero
   page->retire_expire = 0;
-  mi_page_set_has_interior_pointers(page, false);
+  if (mi_page_has_interior_pointers(page)) { mi_page_set_has_interior_pointers(page, false); }
   mi_page_used_reset(page);   // what was allocated is still counted: the next update counts it as freed
   if (update_stats || mi_page_alloc_count(page) >= 0x4000) { _mi_page_update_stats(page); }
 }
@@ -71,24 +78,28 @@ bool mi_cdecl mimalloc_sys_heap_reset(mi_heap_t* heap, size_t keep) {
   if (theap == NULL || !mi_theap_is_initialized(theap) || theap->sample_rate != 0 || theap->allow_page_abandon) return false;
   if (theap->page_count > 32 + keep / (32*MI_KiB)) return false;
   if (heap->os_abandoned_pages != NULL) return false;
+  #if !MIMALLOC_SYS_LAZY_BITMAPS   // else a heap with an abandoned page is not resettable
   size_t abandoned = 0;
   for (size_t bin = 0; bin < MI_BIN_COUNT; bin++) { abandoned |= mi_atomic_load_relaxed(&heap->abandoned_count[bin]); }
   if (abandoned != 0) return false;
+  #endif
 
   // Statistics that were merged already are corrected now, others when they are merged.
   const bool update_stats = (theap->stats.allocated.current != 0 || heap->stats.allocated.current != 0);
   mi_page_queue_t* const full = &theap->pages[MI_BIN_FULL];
   while (full->first != NULL) { _mi_page_unfull(full->first); }
   size_t kept = 0;
-  for (size_t bin = 0; bin < MI_BIN_FULL; bin++) {
+  size_t count = theap->page_count;
+  for (size_t bin = 0; bin < MI_BIN_FULL && count > 0; bin++) {
     mi_page_queue_t* const pq = &theap->pages[bin];
     for (mi_page_t* page = pq->first; page != NULL; ) {
       mi_page_t* const next = page->next;
+      count--;
       // In an exclusive arena the space of a page counts, because other heaps there have no other.
       const size_t blocks = (heap->exclusive_arena == NULL ? page->capacity : page->reserved);
       const size_t size = blocks * mi_page_block_size(page);
       if (bin == MI_BIN_HUGE || kept + size > keep) {
-        mi_atomic_and_acquire(&page->xthread_free, mi_tf_create(NULL, true));
+        mimalloc_sys_page_drop_thread_free(page);
         mi_page_used_reset(page);
         _mi_page_free(page, pq);
       }
