@@ -94,7 +94,10 @@ const V2: Patches = Patches {
     files: &[
         Patch {
             file: "heap.c",
-            fragment: include_str!("patches/v2/heap.c"),
+            fragment: concat!(
+                include_str!("patches/v2/heap.c"),
+                include_str!("patches/v2/reset.c")
+            ),
             reason: "the end of a thread frees heaps that have an owner",
         },
         Patch {

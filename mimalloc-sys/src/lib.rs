@@ -172,6 +172,21 @@ unsafe extern "C" {
     /// - `heap` was made by `mi_heap_new` or a similar function, and was not
     ///   deleted, destroyed or freed.
     pub fn mimalloc_sys_heap_is_alive(heap: *const mi_heap_t) -> bool;
+
+    /// Frees all blocks of a heap, keeps up to about `keep` bytes of the heap's
+    /// pages, and returns true.
+    ///
+    /// Returns false and does nothing where a reset in place is not possible or
+    /// does not pay: in builds that guard, track, check or count blocks, for a
+    /// dead heap, for a heap that may take over pages, and for a large heap. The
+    /// function is not one of upstream's.
+    ///
+    /// # Safety
+    ///
+    /// - `heap` was made by `mi_heap_new` or a similar function on this thread, and
+    ///   was not deleted, destroyed or freed.
+    /// - No block of the heap is used any more.
+    pub fn mimalloc_sys_heap_reset(heap: *mut mi_heap_t, keep: usize) -> bool;
 }
 
 /// States the linked engine: `"v3"` or `"v2"`.

@@ -48,8 +48,8 @@ pub const MAX_HEAPS: usize = if cfg!(target_pointer_width = "64") {
 ///   allocate in the heap. On engine v2 a heap belongs to the thread that made
 ///   the heap, and dies when mimalloc's part of that thread ends: see
 ///   [`docs::threads`](crate::docs::threads).
-/// - Making a heap takes a few microseconds, and a [reset](Self::reset) about a
-///   tenth of one. A used heap takes about 160 to 250 KiB on engine v3.
+/// - Making a heap takes a few microseconds. A [reset](Self::reset) takes a small
+///   part of that.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -251,11 +251,12 @@ impl Heap {
     /// little. [`reset_keeping`](Self::reset_keeping) chooses how much;
     /// [`collect(true)`](Self::collect) gives the kept pages back.
     ///
-    /// Pages are kept by the vendored engine v3, for a heap of at most a few
-    /// hundred pages that only the calling thread has used, without the features
-    /// `guarded`, `valgrind`, `asan` and `debug-full`, and while no profiler
-    /// samples the heap. Otherwise `reset` destroys the heap and makes a new one:
-    /// it calls `mi_heap_new` or `mi_heap_new_in_arena`, and `mi_heap_destroy`.
+    /// Both vendored engines keep pages, for a heap of at most a few hundred pages,
+    /// without the features `guarded`, `valgrind`, `asan` and `debug-full`. On
+    /// engine v3, only the calling thread may have used the heap, and no profiler
+    /// may sample the heap; on engine v2, the feature `debug` keeps no pages either.
+    /// Otherwise `reset` destroys the heap and makes a new one: it calls
+    /// `mi_heap_new` or `mi_heap_new_in_arena`, and `mi_heap_destroy`.
     ///
     /// ```
     /// use allocator_api2::boxed::Box;
@@ -281,7 +282,7 @@ impl Heap {
     }
 
     /// Frees every block in the heap, as [`reset`](Self::reset) does, and keeps up
-    /// to about `bytes` of its pages. With 0 the heap keeps nothing.
+    /// to about `bytes` of its pages. With 0 the heap keeps no page.
     ///
     /// # Errors
     ///

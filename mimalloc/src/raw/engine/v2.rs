@@ -64,14 +64,17 @@ pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
     unsafe { dead::keep(heap) };
 }
 
-/// Returns false: a heap of engine v2 is not reset in place.
+/// Frees all blocks of a heap and keeps up to about `keep` bytes of its pages.
+/// Returns false and does nothing where that is not possible.
 ///
 /// # Safety
 ///
-/// No preconditions; `unsafe` as for engine v3.
+/// `heap` is dead, or live and this thread's. No block of the heap is used again.
 #[inline(always)]
-pub(crate) unsafe fn reset_in_place(_heap: *mut sys::mi_heap_t, _keep: usize) -> bool {
-    false
+pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> bool {
+    // SAFETY: the caller promises a live heap of this thread or a dead heap, and
+    // blocks that are not used again.
+    unsafe { dead::reset(heap, keep) }
 }
 
 /// Undoes [`keep`].
@@ -109,7 +112,18 @@ mod dead {
         unsafe { sys::mimalloc_sys_heap_give_up(heap) };
     }
 
-    /// Whether the heap's thread has not ended.
+    /// # Safety
+    ///
+    /// `heap` is dead, or live and this thread's. No block of the heap is used
+    /// again.
+    #[inline(always)]
+    pub(super) unsafe fn reset(heap: *mut sys::mi_heap_t, keep: usize) -> bool {
+        // SAFETY: the caller promises a live heap of this thread or a dead heap,
+        // and blocks that are not used again.
+        unsafe { sys::mimalloc_sys_heap_reset(heap, keep) }
+    }
+
+    /// Returns whether the heap's thread has not ended.
     ///
     /// # Safety
     ///
@@ -130,6 +144,10 @@ mod dead {
     pub(super) unsafe fn keep(_heap: *mut sys::mi_heap_t) {}
 
     pub(super) unsafe fn give_up(_heap: *mut sys::mi_heap_t) {}
+
+    pub(super) unsafe fn reset(_heap: *mut sys::mi_heap_t, _keep: usize) -> bool {
+        false
+    }
 
     pub(super) unsafe fn is_alive(_heap: *mut sys::mi_heap_t) -> bool {
         true
