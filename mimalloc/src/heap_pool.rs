@@ -22,9 +22,9 @@ pub use self::pooled::PooledHeap;
 ///
 /// [`take`](Self::take) returns a [`PooledHeap`], which is used like a [`Heap`].
 /// When the `PooledHeap` is dropped, the pool frees all blocks of the heap, as
-/// [`Heap::reset_keeping`] does, and keeps the heap for the next request. On the
-/// thread that used the heap before, taking and giving back cost about as much as
-/// ten small allocations more than [`Heap::reset`]; a new heap costs thousands.
+/// [`Heap::reset_keeping`] does, and keeps the heap for the next request. On one
+/// thread, taking a heap and giving it back costs little more than [`Heap::reset`],
+/// and much less than a new heap: see [`docs::choosing`](crate::docs::choosing).
 ///
 /// Clones are handles of one pool. A pool ends with its last handle and its last
 /// heap from [`take_owned`](Self::take_owned).
@@ -117,6 +117,16 @@ impl HeapPool {
     /// Returns options for a pool, like [`HeapPoolOptions::new`].
     pub fn options() -> HeapPoolOptions {
         HeapPoolOptions::new()
+    }
+
+    #[allow(
+        clippy::arc_with_non_send_sync,
+        reason = "a pool of engine v2 stays on its thread"
+    )]
+    fn of(pool: Pool) -> Self {
+        Self {
+            pool: Arc::new(pool),
+        }
     }
 
     /// Takes an empty heap out of the pool, or makes a heap.

@@ -1,7 +1,5 @@
 //! Defines the options for making a pool.
 
-use std::sync::Arc;
-
 use super::{HeapPool, Place, Pool};
 use crate::arena::{Arena, ArenaError};
 use crate::heap::KEPT_BY_RESET;
@@ -62,9 +60,7 @@ impl HeapPoolOptions {
     /// memory for the table, as it does for a `Vec`.
     #[must_use]
     pub fn build(self) -> HeapPool {
-        HeapPool {
-            pool: Arc::new(Pool::new(self, Place::Anywhere)),
-        }
+        HeapPool::of(Pool::new(self, Place::Anywhere))
     }
 
     /// Makes a pool whose heaps are all in `arena`, as
@@ -74,9 +70,7 @@ impl HeapPoolOptions {
     /// are: choose the bounds accordingly.
     #[must_use]
     pub fn build_in(self, arena: Arena) -> HeapPool {
-        HeapPool {
-            pool: Arc::new(Pool::new(self, Place::Arena(arena))),
-        }
+        HeapPool::of(Pool::new(self, Place::Arena(arena)))
     }
 
     /// Makes a pool of `count` heaps. Each heap is in an exclusive arena of its own
@@ -110,9 +104,7 @@ impl HeapPoolOptions {
     /// the error stay reserved. mimalloc has room for 160 arenas, and needs some of
     /// them for other memory.
     pub fn build_in_arenas(self, count: usize, size: usize) -> Result<HeapPool, ArenaError> {
-        Ok(HeapPool {
-            pool: Arc::new(Pool::in_arenas(self, count, size)?),
-        })
+        Pool::in_arenas(self, count, size).map(HeapPool::of)
     }
 }
 
