@@ -40,6 +40,25 @@ fn fastest(rounds: usize, mut run: impl FnMut()) -> f64 {
     samples.fold(f64::INFINITY, f64::min)
 }
 
+/// Runs the functions in turn, so that a busy machine slows all of them, and returns
+/// the nanoseconds of the fastest sample of each. Calls `begin` before each sample.
+fn alternately<const N: usize>(
+    rounds: usize,
+    begin: impl Fn(),
+    mut runs: [&mut dyn FnMut(); N],
+) -> [f64; N] {
+    let mut fastest = [f64::INFINITY; N];
+    for _ in 0..3 * SAMPLES {
+        for (run, fastest) in runs.iter_mut().zip(&mut fastest) {
+            begin();
+            let start = Instant::now();
+            (0..rounds).for_each(|_| run());
+            *fastest = fastest.min(start.elapsed().as_nanos() as f64 / rounds as f64);
+        }
+    }
+    fastest
+}
+
 /// Allocates a block in `heap` and writes to the block's first byte.
 fn touch(allocator: impl Allocator, layout: Layout) -> NonNull<u8> {
     let block = allocator.allocate(layout).unwrap().cast::<u8>();
@@ -94,41 +113,31 @@ fn one_thread() {
             bump.reset();
         });
         let pool = HeapPool::new();
-        let pooled = fastest(rounds, || {
-            let heap = pool.take().unwrap();
-            for &layout in &layouts {
-                touch(&*heap, layout);
-            }
-        });
+        let [alone, pooled] = alternately(
+            rounds,
+            || (),
+            [
+                &mut || {
+                    for &layout in &layouts {
+                        touch(&heap, layout);
+                    }
+                    heap.reset().unwrap();
+                },
+                &mut || {
+                    let heap = pool.take().unwrap();
+                    for &layout in &layouts {
+                        touch(&*heap, layout);
+                    }
+                },
+            ],
+        );
         println!(
             "{count:>7} {global:>10.0} {reset:>10.0} {fresh:>10.0} {bumped:>10.0} {:>16.2} \
              {pooled:>10.0} {:>12.0}",
             reset / global,
-            pooled - reset
+            pooled - alone
         );
     }
-}
-
-/// Runs what `make` returns on two threads at once, and returns the nanoseconds of the
-/// fastest sample.
-#[cfg(not(feature = "v2"))]
-fn at_once<F: FnMut()>(rounds: usize, make: impl Fn() -> F + Sync) -> f64 {
-    let start = Barrier::new(2);
-    let sample = || {
-        let mut run = make();
-        (0..3).for_each(|_| run());
-        start.wait();
-        let begin = Instant::now();
-        (0..rounds).for_each(|_| run());
-        begin.elapsed().as_nanos() as f64 / rounds as f64
-    };
-    let samples = (0..SAMPLES).map(|_| {
-        thread::scope(|scope| {
-            let other = scope.spawn(sample);
-            sample().max(other.join().unwrap())
-        })
-    });
-    samples.fold(f64::INFINITY, f64::min)
 }
 
 #[cfg(not(feature = "v2"))]
@@ -137,33 +146,35 @@ fn two_threads() {
     println!("      n      reset       pool   pool, owned   pool-reset");
     for count in [1, 10, 100, 1_000] {
         let layouts = layouts(count);
-        let rounds = (2_000_000 / count).clamp(2, 100_000);
-        let reset = at_once(rounds, || {
-            let mut heap = Heap::new().unwrap();
-            let layouts = &layouts;
-            move || {
-                for &layout in layouts {
-                    touch(&heap, layout);
-                }
-                heap.reset().unwrap();
-            }
-        });
+        let rounds = (200_000 / count).clamp(2, 10_000);
         let pool = HeapPool::new();
-        let pooled = at_once(rounds, || {
-            || {
-                let heap = pool.take().unwrap();
-                for &layout in &layouts {
-                    touch(&*heap, layout);
-                }
-            }
-        });
-        let owned = at_once(rounds, || {
-            || {
-                let heap = pool.take_owned().unwrap();
-                for &layout in &layouts {
-                    touch(&*heap, layout);
-                }
-            }
+        let begin = Barrier::new(2);
+        let one = || {
+            let mut heap = Heap::new().unwrap();
+            let fill = |heap: &Heap| {
+                layouts.iter().for_each(|&layout| {
+                    touch(heap, layout);
+                });
+            };
+            alternately(
+                rounds,
+                || {
+                    begin.wait();
+                },
+                [
+                    &mut || {
+                        fill(&heap);
+                        heap.reset().unwrap();
+                    },
+                    &mut || fill(&pool.take().unwrap()),
+                    &mut || fill(&pool.take_owned().unwrap()),
+                ],
+            )
+        };
+        let [reset, pooled, owned] = thread::scope(|scope| {
+            let other = scope.spawn(one);
+            let (here, there) = (one(), other.join().unwrap());
+            [0, 1, 2].map(|at| here[at].max(there[at]))
         });
         println!(
             "{count:>7} {reset:>10.0} {pooled:>10.0} {owned:>13.0} {:>12.0}",
