@@ -145,6 +145,18 @@ const fn has(name: &'static str, of: Of, functions: &'static [&'static str]) -> 
     }
 }
 
+/// Returns whether safe code may own a heap.
+///
+/// A v2 heap belongs to its thread and dies with mimalloc's thread data. The
+/// destructor of a pthread key may run later, and the patches leave the structure
+/// of the heap for it.
+fn owns_heaps(facts: &Facts) -> bool {
+    match facts.engine {
+        V2 => facts.is_patched,
+        V3 => true,
+    }
+}
+
 /// All cfgs of this crate.
 #[rustfmt::skip]
 pub(crate) const CFGS: &[Cfg] = &[
@@ -154,12 +166,9 @@ pub(crate) const CFGS: &[Cfg] = &[
         |facts| facts.is_patched),
     fact("mimalloc_inline_alloc", "mimalloc-sys allocates small blocks without a call.",
         |facts| facts.inlines_alloc),
-    // A v2 heap belongs to its thread and dies with mimalloc's thread data. The
-    // destructor of a pthread key may run later, and the patches leave the structure
-    // of the heap for it.
-    fact("mimalloc_owned_heaps", "Safe code may own a heap.", |facts| match facts.engine {
-        V2 => facts.is_patched,
-        V3 => true,
+    fact("mimalloc_owned_heaps", "Safe code may own a heap.", owns_heaps),
+    fact("mimalloc_heap_pool", "There are pools of heaps.", |facts| {
+        facts.has_std && owns_heaps(facts)
     }),
     // The cache needs the notice that a thread's theaps are about to be freed.
     fact("mimalloc_theap_cache", "A thread caches its theaps of several heaps.",

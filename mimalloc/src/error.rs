@@ -10,6 +10,8 @@ pub enum HeapError {
     OutOfMemory,
     /// Engine v3 holds at most [`MAX_HEAPS`](crate::MAX_HEAPS) heaps at once.
     TooManyHeaps,
+    /// Each heap of a pool in exclusive arenas is in use.
+    AllInUse,
 }
 
 impl fmt::Display for HeapError {
@@ -20,6 +22,9 @@ impl fmt::Display for HeapError {
                 f,
                 "mimalloc holds at most {} heaps at once; drop one first",
                 crate::MAX_HEAPS
+            ),
+            Self::AllInUse => f.write_str(
+                "each heap of the pool is in use; drop one first, or make a pool of more heaps",
             ),
         }
     }

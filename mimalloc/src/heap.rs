@@ -289,10 +289,7 @@ impl Heap {
     /// Returns an error when memory runs out, or on engine v3 when
     /// [`MAX_HEAPS`] heaps are live. The heap then stays unchanged.
     pub fn reset_keeping(&mut self, bytes: usize) -> Result<(), HeapError> {
-        // SAFETY: the heap is live and not the main heap, which is never borrowed
-        // mutably. `&mut` proves that none of its blocks is used and that no other
-        // thread uses the heap.
-        if unsafe { engine::reset_in_place(self.as_raw(), bytes) } {
+        if self.reset_in_place(bytes) {
             return Ok(());
         }
         // A heap without blocks takes nothing from its arena yet, so the arena
@@ -302,6 +299,17 @@ impl Heap {
             None => Self::create()?,
         };
         Ok(())
+    }
+
+    /// Frees every block in the heap and keeps up to about `bytes` of its pages.
+    /// Returns false and does nothing where that is not possible. After true, no
+    /// other thread has a theap of the heap.
+    #[inline]
+    pub(crate) fn reset_in_place(&mut self, bytes: usize) -> bool {
+        // SAFETY: the heap is live and not the main heap, which is never borrowed
+        // mutably. `&mut` proves that none of its blocks is used and that no other
+        // thread uses the heap.
+        unsafe { engine::reset_in_place(self.as_raw(), bytes) }
     }
 
     /// Frees every block like [`reset`](Self::reset), and makes the fresh heap
@@ -540,7 +548,7 @@ impl Heap {
 }
 
 /// States about how many bytes of its pages a heap keeps in [`Heap::reset`].
-const KEPT_BY_RESET: usize = 1 << 20;
+pub(crate) const KEPT_BY_RESET: usize = 1 << 20;
 
 /// Counts a heap and makes the heap.
 fn counted(

@@ -24,6 +24,8 @@ mod global;
 #[cfg(all(mimalloc_guarded, any(mimalloc_v3, mimalloc_has_heap_guarded)))]
 mod guarded;
 mod heap;
+#[cfg(mimalloc_heap_pool)]
+mod heap_pool;
 pub mod hooks;
 mod local_heap;
 pub mod option;
@@ -45,6 +47,8 @@ pub use crate::global::MiMalloc;
 #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
 pub use crate::heap::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
+#[cfg(mimalloc_heap_pool)]
+pub use crate::heap_pool::{HeapPool, HeapPoolOptions, PooledHeap};
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
 #[cfg(mimalloc_profiler)]

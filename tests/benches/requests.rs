@@ -1,17 +1,23 @@
 //! Measures what a request costs that allocates n blocks and throws them away: with
-//! each block dropped through `MiMalloc`, in a heap that is reset, in a new heap, and
-//! in a bump arena. Prints nanoseconds per request, the fastest of 15 samples.
+//! each block dropped through `MiMalloc`, in a heap that is reset, in a new heap, in a
+//! bump arena, and in a heap of a pool. Prints nanoseconds per request, the fastest of
+//! 15 samples. Then come two threads at once, and heaps that go from one thread to
+//! another.
 //!
 //! `cargo bench -p mimalloc-benches --bench requests`
 
 use std::alloc::Layout;
 use std::hint::black_box;
 use std::ptr::NonNull;
+#[cfg(not(feature = "v2"))]
+use std::sync::{Barrier, mpsc::sync_channel};
+#[cfg(not(feature = "v2"))]
+use std::thread;
 use std::time::Instant;
 
 use allocator_api2::alloc::Allocator;
 use bumpalo::Bump;
-use mimalloc::{Heap, MiMalloc};
+use mimalloc::{Heap, HeapPool, MiMalloc};
 
 const SAMPLES: usize = 15;
 
@@ -34,6 +40,25 @@ fn fastest(rounds: usize, mut run: impl FnMut()) -> f64 {
     samples.fold(f64::INFINITY, f64::min)
 }
 
+/// Runs the functions in turn, so that a busy machine slows all of them, and returns
+/// the nanoseconds of the fastest sample of each. Calls `begin` before each sample.
+fn alternately<const N: usize>(
+    rounds: usize,
+    begin: impl Fn(),
+    mut runs: [&mut dyn FnMut(); N],
+) -> [f64; N] {
+    let mut fastest = [f64::INFINITY; N];
+    for _ in 0..3 * SAMPLES {
+        for (run, fastest) in runs.iter_mut().zip(&mut fastest) {
+            begin();
+            let start = Instant::now();
+            (0..rounds).for_each(|_| run());
+            *fastest = fastest.min(start.elapsed().as_nanos() as f64 / rounds as f64);
+        }
+    }
+    fastest
+}
+
 /// Allocates a block in `heap` and writes to the block's first byte.
 fn touch(allocator: impl Allocator, layout: Layout) -> NonNull<u8> {
     let block = allocator.allocate(layout).unwrap().cast::<u8>();
@@ -43,7 +68,18 @@ fn touch(allocator: impl Allocator, layout: Layout) -> NonNull<u8> {
 }
 
 fn main() {
-    println!("      n   MiMalloc      reset   new heap    bumpalo   reset/MiMalloc");
+    one_thread();
+    #[cfg(not(feature = "v2"))]
+    {
+        two_threads();
+        hand_over();
+    }
+}
+
+fn one_thread() {
+    println!(
+        "      n   MiMalloc      reset   new heap    bumpalo   reset/MiMalloc       pool   pool-reset"
+    );
     for count in [1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000] {
         let layouts = layouts(count);
         let rounds = (200_000 / count).clamp(2, 2_000);
@@ -76,9 +112,140 @@ fn main() {
             }
             bump.reset();
         });
-        println!(
-            "{count:>7} {global:>10.0} {reset:>10.0} {fresh:>10.0} {bumped:>10.0} {:>16.2}",
-            reset / global
+        let pool = HeapPool::new();
+        let [alone, pooled] = alternately(
+            rounds,
+            || (),
+            [
+                &mut || {
+                    for &layout in &layouts {
+                        touch(&heap, layout);
+                    }
+                    heap.reset().unwrap();
+                },
+                &mut || {
+                    let heap = pool.take().unwrap();
+                    for &layout in &layouts {
+                        touch(&*heap, layout);
+                    }
+                },
+            ],
         );
+        println!(
+            "{count:>7} {global:>10.0} {reset:>10.0} {fresh:>10.0} {bumped:>10.0} {:>16.2} \
+             {pooled:>10.0} {:>12.0}",
+            reset / global,
+            pooled - alone
+        );
+    }
+}
+
+#[cfg(not(feature = "v2"))]
+fn two_threads() {
+    println!("\ntwo threads at once, each making its own requests");
+    println!("      n      reset       pool   pool, owned   pool-reset");
+    for count in [1, 10, 100, 1_000] {
+        let layouts = layouts(count);
+        let rounds = (200_000 / count).clamp(2, 10_000);
+        let pool = HeapPool::new();
+        let begin = Barrier::new(2);
+        let one = || {
+            let mut heap = Heap::new().unwrap();
+            let fill = |heap: &Heap| {
+                layouts.iter().for_each(|&layout| {
+                    touch(heap, layout);
+                });
+            };
+            alternately(
+                rounds,
+                || {
+                    begin.wait();
+                },
+                [
+                    &mut || {
+                        fill(&heap);
+                        heap.reset().unwrap();
+                    },
+                    &mut || fill(&pool.take().unwrap()),
+                    &mut || fill(&pool.take_owned().unwrap()),
+                ],
+            )
+        };
+        let [reset, pooled, owned] = thread::scope(|scope| {
+            let other = scope.spawn(one);
+            let (here, there) = (one(), other.join().unwrap());
+            [0, 1, 2].map(|at| here[at].max(there[at]))
+        });
+        println!(
+            "{count:>7} {reset:>10.0} {pooled:>10.0} {owned:>13.0} {:>12.0}",
+            pooled - reset
+        );
+    }
+}
+
+/// Measures heaps in which one thread allocates, and that another thread drops, with or
+/// without allocating in them as well. They travel in batches, so that waking the
+/// threads counts little.
+#[cfg(not(feature = "v2"))]
+fn hand_over() {
+    const BATCH: usize = 16;
+
+    fn measure<T: Send>(rounds: usize, begin: impl Fn() -> T, end: impl Fn(T) + Sync) -> f64 {
+        thread::scope(|scope| {
+            let (send, receive) = sync_channel::<Vec<T>>(1);
+            let (done, wait) = sync_channel::<()>(1);
+            let end = &end;
+            scope.spawn(move || {
+                for batch in receive {
+                    batch.into_iter().for_each(end);
+                    done.send(()).unwrap();
+                }
+            });
+            let ns = fastest(rounds, || {
+                send.send((0..BATCH).map(|_| begin()).collect()).unwrap();
+                wait.recv().unwrap();
+            });
+            ns / BATCH as f64
+        })
+    }
+
+    println!("\nthreads in turn: one takes and allocates, the other drops");
+    println!("      n   also allocates   nothing   new heap       pool   pool, not moved");
+    for count in [1, 10, 100, 1_000] {
+        let layouts = &layouts(count);
+        let rounds = (20_000 / count).clamp(2, 200);
+        for again in [false, true] {
+            let fill = |heap: &Heap| {
+                layouts.iter().for_each(|&layout| {
+                    touch(heap, layout);
+                });
+            };
+            let finish = |heap: &Heap| {
+                if again {
+                    fill(heap);
+                }
+            };
+            let nothing = measure(rounds, || (), |()| ());
+            let fresh = measure(
+                rounds,
+                || {
+                    let heap = Heap::new().unwrap();
+                    fill(&heap);
+                    heap
+                },
+                |heap| finish(&heap),
+            );
+            let pool = HeapPool::new();
+            let begin = || {
+                let heap = pool.take().unwrap();
+                fill(&heap);
+                heap
+            };
+            let moved = measure(rounds, begin, |heap| finish(&heap));
+            let stayed = measure(rounds, || finish(&begin()), |()| ());
+            println!(
+                "{count:>7} {again:>16} {nothing:>9.0} {fresh:>10.0} {moved:>10.0} {stayed:>17.0}"
+            );
+        }
     }
 }

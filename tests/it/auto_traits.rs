@@ -67,6 +67,19 @@ fn types_go_where_they_may() {
         anywhere::<Vec02<u8, &Heap>>();
         anywhere::<HeapCString<&Heap>>();
     }
+    #[cfg(mimalloc_owned_heaps)]
+    {
+        use mimalloc::{HeapPool, HeapPoolOptions, PooledHeap};
+        every!(copied: HeapPoolOptions);
+        debug::<HeapPool>();
+        debug::<PooledHeap<'static>>();
+        #[cfg(mimalloc_v3)]
+        {
+            every!(anywhere: HeapPool, PooledHeap<'static>);
+            anywhere::<Vec02<u8, PooledHeap<'static>>>();
+            anywhere::<Vec02<u8, &PooledHeap<'static>>>();
+        }
+    }
     #[cfg(not(mimalloc_other_version))]
     {
         use mimalloc::stats::{Bin, ChunkKind, StatCount, Stats, StatsError};
@@ -97,6 +110,23 @@ mod default_guard {
     assert_not!(DefaultGuard<'static>: Send);
     assert_not!(DefaultGuard<'static>: Sync);
     assert_not!(DefaultGuard<'static>: Clone);
+}
+
+#[cfg(mimalloc_owned_heaps)]
+mod pool {
+    use mimalloc::PooledHeap;
+
+    assert_not!(PooledHeap<'static>: Clone);
+}
+
+#[cfg(all(mimalloc_v2, mimalloc_owned_heaps))]
+mod pool_v2 {
+    use mimalloc::{HeapPool, PooledHeap};
+
+    assert_not!(HeapPool: Send);
+    assert_not!(HeapPool: Sync);
+    assert_not!(PooledHeap<'static>: Send);
+    assert_not!(PooledHeap<'static>: Sync);
 }
 
 #[cfg(mimalloc_v2)]

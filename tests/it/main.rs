@@ -10,6 +10,8 @@ mod ecosystem;
 mod heap;
 mod link;
 mod option;
+#[cfg(mimalloc_owned_heaps)]
+mod pool;
 mod process_info;
 // The tests leave blocks to heaps. In an old system library, other heaps take over
 // such blocks when the thread ends.
