@@ -47,8 +47,7 @@ impl HeapPoolOptions {
     /// [`Heap::reset_keeping`](crate::Heap::reset_keeping) does. The default is
     /// 1 MiB.
     ///
-    /// A good number is what most requests use. With 0 the pool keeps no heaps
-    /// that were used.
+    /// A good number is what most requests use. With 0 an idle heap keeps no page.
     pub fn keep_bytes(mut self, bytes: usize) -> Self {
         self.keep_bytes = bytes;
         self
