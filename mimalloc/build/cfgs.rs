@@ -41,8 +41,6 @@ pub(crate) struct Facts {
     pub(crate) profile: bool,
     /// Functions of the bindings that the library lacks.
     pub(crate) missing: Vec<String>,
-    /// The library numbers its options in another way than the bindings.
-    pub(crate) has_own_option_numbers: bool,
     /// The feature `std` is on.
     pub(crate) has_std: bool,
     pub(crate) os: String,
@@ -185,8 +183,6 @@ pub(crate) const CFGS: &[Cfg] = &[
             V2 => facts.secure >= 1 || !facts.has_all(&["mi_heap_new_ex"]),
             V3 => facts.secure >= 5,
         }),
-    fact("mimalloc_option_table", "The library numbers its options in another way than the \
-        bindings.", |facts| facts.has_own_option_numbers),
 
     has("mimalloc_profiler", ONLY_V3, &["mi_heap_profile", "mi_heap_profile_disable",
         "mi_pprof_profiler_new", "mi_profile", "mi_profiler_snapshot", "mi_profiler_start",

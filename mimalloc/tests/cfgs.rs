@@ -25,7 +25,6 @@ fn pinned(engine: Engine) -> Facts {
         guarded: false,
         profile,
         missing: Vec::new(),
-        has_own_option_numbers: false,
         has_std: true,
         os: "linux".to_owned(),
         env: "gnu".to_owned(),
@@ -40,7 +39,6 @@ fn system(engine: Engine, missing: &[&str]) -> Facts {
         is_patched: false,
         inlines_alloc: false,
         missing: missing.iter().map(|&name| name.to_owned()).collect(),
-        has_own_option_numbers: !missing.is_empty(),
         ..pinned(engine)
     }
 }
@@ -98,7 +96,7 @@ fn a_source_of_the_users_is_not_patched() {
 #[test]
 fn an_old_system_library_of_v2_realigns() {
     let old = system(Engine::V2, &["mi_heap_new_ex", "mi_stats_get_json"]);
-    let expected = ["v2", "realign", "protects_pages", "option_table"];
+    let expected = ["v2", "realign", "protects_pages"];
     assert_eq!(held(&old), expected);
     assert!(!has(&old, "mimalloc_has_heap_new_ex"));
     assert!(!has(&old, "mimalloc_has_stats"));
@@ -114,7 +112,7 @@ fn a_system_library_of_v3_exports_no_word_sizes() {
     assert_eq!(held(&facts), expected);
     assert!(!has(&facts, "mimalloc_has_word_sizes"));
     let old = system(Engine::V3, &["mi_profiler_stop", "mi_free_small_nonnull"]);
-    assert_eq!(held(&old), ["v3", "owned_heaps", "option_table"]);
+    assert_eq!(held(&old), ["v3", "owned_heaps"]);
 }
 
 #[test]
