@@ -21,7 +21,7 @@ mod allocator;
 pub mod arena;
 mod error;
 mod global;
-#[cfg(all(mimalloc_guarded, any(mimalloc_v3, mimalloc_has_heap_guarded)))]
+#[cfg(mimalloc_guarded)]
 mod guarded;
 mod heap;
 pub mod hooks;
@@ -42,8 +42,8 @@ pub use mimalloc_sys as ffi;
 pub use crate::arena::{Arena, ArenaError};
 pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
-#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
-pub use crate::heap::DefaultGuard;
+#[cfg(mimalloc_default_heap)]
+pub use crate::heap::default_guard::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
@@ -141,7 +141,7 @@ pub fn good_size(size: usize) -> usize {
 /// which crashes on a thread that mimalloc is done with.
 ///
 /// Calls `mi_thread_set_in_threadpool`.
-#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
+#[cfg(mimalloc_threadpool)]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
     raw::thread::set_in_threadpool();

@@ -64,8 +64,11 @@ fn the_pinned_source_of_v3_has_everything() {
         "inline_alloc",
         "owned_heaps",
         "theap_cache",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
         "profiler",
-        "sized_free",
+        "since_3_6",
     ];
     assert_eq!(held(&pinned(Engine::V3)), expected);
     assert!(has(&pinned(Engine::V3), "mimalloc_has_word_sizes"));
@@ -75,9 +78,17 @@ fn the_pinned_source_of_v3_has_everything() {
 #[test]
 fn the_pinned_source_of_v2_owns_heaps() {
     let facts = pinned(Engine::V2);
-    assert_eq!(held(&facts), ["v2", "patched", "owned_heaps"]);
+    let expected = [
+        "v2",
+        "patched",
+        "owned_heaps",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
+    ];
+    assert_eq!(held(&facts), expected);
     assert!(has(&facts, "mimalloc_has_heap_new_ex"));
-    assert!(!has(&facts, "mimalloc_has_heap_stats"));
+    assert!(!has(&facts, "mimalloc_has_theap_aligned"));
 }
 
 #[test]
@@ -87,32 +98,52 @@ fn a_source_of_the_users_is_not_patched() {
         inlines_alloc: false,
         ..pinned(engine)
     };
-    let expected = ["v3", "owned_heaps", "profiler", "sized_free"];
+    let expected = ["v3", "owned_heaps", "default_heap", "profiler", "since_3_6"];
     assert_eq!(held(&unpatched(Engine::V3)), expected);
     assert!(has(&unpatched(Engine::V3), "mimalloc_has_word_sizes"));
-    assert_eq!(held(&unpatched(Engine::V2)), ["v2"]);
+    let expected = ["v2", "default_heap", "deferred_free", "threadpool"];
+    assert_eq!(held(&unpatched(Engine::V2)), expected);
 }
 
 #[test]
 fn an_old_system_library_of_v2_realigns() {
     let old = system(Engine::V2, &["mi_heap_new_ex", "mi_stats_get_json"]);
-    let expected = ["v2", "realign", "protects_pages"];
+    let expected = [
+        "v2",
+        "realign",
+        "protects_pages",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
+    ];
     assert_eq!(held(&old), expected);
     assert!(!has(&old, "mimalloc_has_heap_new_ex"));
     assert!(!has(&old, "mimalloc_has_stats"));
-    assert!(has(&old, "mimalloc_has_threadpool"));
+    let older = system(Engine::V2, &["mi_thread_set_in_threadpool"]);
+    assert!(!has(&older, "mimalloc_threadpool"));
     // The library may be of another version than its headers.
-    assert_eq!(held(&system(Engine::V2, &[])), ["v2", "realign"]);
+    let expected = [
+        "v2",
+        "realign",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
+    ];
+    assert_eq!(held(&system(Engine::V2, &[])), expected);
 }
 
 #[test]
 fn a_system_library_of_v3_exports_no_word_sizes() {
     let facts = system(Engine::V3, &[]);
-    let expected = ["v3", "owned_heaps", "profiler", "sized_free"];
+    let expected = ["v3", "owned_heaps", "default_heap", "profiler", "since_3_6"];
     assert_eq!(held(&facts), expected);
     assert!(!has(&facts, "mimalloc_has_word_sizes"));
-    let old = system(Engine::V3, &["mi_profiler_stop", "mi_free_small_nonnull"]);
-    assert_eq!(held(&old), ["v3", "owned_heaps"]);
+    let missing = [
+        "mi_profiler_stop",
+        "mi_free_small_nonnull",
+        "mi_theap_set_default",
+    ];
+    assert_eq!(held(&system(Engine::V3, &missing)), ["v3", "owned_heaps"]);
 }
 
 #[test]
@@ -137,6 +168,11 @@ fn hardening_is_told_apart_by_engine() {
     };
     assert!(has(&guarded, "mimalloc_guarded") && has(&guarded, "mimalloc_padding"));
     assert!(!has(&guarded, "mimalloc_protects_pages"));
+    let old = Facts {
+        guarded: true,
+        ..system(Engine::V2, &["mi_heap_guarded_set_size_bound"])
+    };
+    assert!(!has(&old, "mimalloc_guarded") && has(&old, "mimalloc_padding"));
 }
 
 #[test]
