@@ -1,7 +1,7 @@
 //! Adds to arenas what exists on engine v3 only.
 
 use crate::arena::Arena;
-use crate::raw::{self, engine};
+use crate::raw;
 
 impl Arena {
     /// Returns the smallest size of an arena in bytes. Engine v3 only.
@@ -48,6 +48,6 @@ impl Arena {
     #[cfg(mimalloc_since_3_6)]
     #[doc(alias = "mi_arenas_purge")]
     pub fn purge_all() {
-        engine::purge_arenas();
+        raw::engine::purge_arenas();
     }
 }

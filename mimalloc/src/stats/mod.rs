@@ -10,5 +10,9 @@ mod snapshot;
 
 pub use print::{print, reset};
 pub use process::*;
-#[allow(unused_imports, reason = "older versions have no statistics")]
+#[allow(
+    unused_imports,
+    unreachable_pub,
+    reason = "old versions have no statistics"
+)]
 pub use snapshot::*;

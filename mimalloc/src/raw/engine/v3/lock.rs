@@ -147,7 +147,14 @@ impl Groups {
     }
 
     /// Waits for the group's turn, and enters.
+    #[inline]
     fn enter(&self, group: Group) -> LockGuard<'_> {
+        self.wait(group);
+        LockGuard(self)
+    }
+
+    /// Becomes a member of the group, in its turn.
+    fn wait(&self, group: Group) {
         let mut pause = Pause::new();
         loop {
             let now = self.state();
@@ -162,7 +169,7 @@ impl Groups {
                         pause.once();
                     }
                 }
-                return LockGuard(self);
+                return;
             }
         }
     }
