@@ -133,6 +133,9 @@ const fn fact(name: &'static str, meaning: &'static str, when: fn(&Facts) -> boo
 /// The pinned source has all functions. Another version may lack some, and an item
 /// that calls a missing function must be absent. `mimalloc-sys` doesn't declare such
 /// a function, and `cargo xtask ci` compiles against the oldest versions.
+///
+/// A function that each supported version of an engine has needs no row. A row
+/// `mimalloc_since_…` has functions that came with one release.
 const fn has(name: &'static str, of: Of, functions: &'static [&'static str]) -> Cfg {
     let meaning = "The library has these functions.";
     Cfg {
@@ -216,6 +219,7 @@ pub(crate) const CFGS: &[Cfg] = &[
             V3 => facts.is_vendored && facts.has_all(&["mi_wmalloc_small", "mi_wzalloc_small",
                 "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"]),
         }),
+    has("mimalloc_since_3_5", ONLY_V3, &["mi_arena_max_object_size"]),
     has("mimalloc_since_3_6", ONLY_V3, &["mi_arenas_purge", "mi_free_small_nonnull",
         "mi_heap_set_debug_fill_preserve"]),
     has("mimalloc_has_theap_aligned", ONLY_V3, &["mi_theap_realloc_aligned",
@@ -226,7 +230,6 @@ pub(crate) const CFGS: &[Cfg] = &[
     has("mimalloc_has_heap_new_ex", ONLY_V2, &["mi_heap_new_ex"]),
     has("mimalloc_has_heap_zalloc_small", BOTH, &["mi_heap_zalloc_small"]),
     has("mimalloc_has_collect_reduce", ONLY_V2, &["mi_collect_reduce"]),
-    has("mimalloc_has_arena_max_object_size", ONLY_V3, &["mi_arena_max_object_size"]),
 ];
 
 /// Returns the names of the cfgs that hold.

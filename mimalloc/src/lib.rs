@@ -1,6 +1,22 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    docsrs,
+    feature(doc_cfg),
+    // The engine's name and `since_3_6` are labels that readers understand. The
+    // text of an item says what these mean.
+    doc(auto_cfg(hide(
+        mimalloc_default_heap,
+        mimalloc_deferred_free,
+        mimalloc_guarded,
+        mimalloc_has_collect_reduce,
+        mimalloc_has_options_print,
+        mimalloc_has_stats,
+        mimalloc_owned_heaps,
+        mimalloc_profiler,
+        mimalloc_threadpool,
+    )))
+)]
 #![no_std]
 #![cfg_attr(
     not(any(

@@ -68,6 +68,7 @@ fn the_pinned_source_of_v3_has_everything() {
         "deferred_free",
         "threadpool",
         "profiler",
+        "since_3_5",
         "since_3_6",
     ];
     assert_eq!(held(&pinned(Engine::V3)), expected);
@@ -98,7 +99,14 @@ fn a_source_of_the_users_is_not_patched() {
         inlines_alloc: false,
         ..pinned(engine)
     };
-    let expected = ["v3", "owned_heaps", "default_heap", "profiler", "since_3_6"];
+    let expected = [
+        "v3",
+        "owned_heaps",
+        "default_heap",
+        "profiler",
+        "since_3_5",
+        "since_3_6",
+    ];
     assert_eq!(held(&unpatched(Engine::V3)), expected);
     assert!(has(&unpatched(Engine::V3), "mimalloc_has_word_sizes"));
     let expected = ["v2", "default_heap", "deferred_free", "threadpool"];
@@ -135,7 +143,14 @@ fn an_old_system_library_of_v2_realigns() {
 #[test]
 fn a_system_library_of_v3_exports_no_word_sizes() {
     let facts = system(Engine::V3, &[]);
-    let expected = ["v3", "owned_heaps", "default_heap", "profiler", "since_3_6"];
+    let expected = [
+        "v3",
+        "owned_heaps",
+        "default_heap",
+        "profiler",
+        "since_3_5",
+        "since_3_6",
+    ];
     assert_eq!(held(&facts), expected);
     assert!(!has(&facts, "mimalloc_has_word_sizes"));
     let missing = [
@@ -143,7 +158,8 @@ fn a_system_library_of_v3_exports_no_word_sizes() {
         "mi_free_small_nonnull",
         "mi_theap_set_default",
     ];
-    assert_eq!(held(&system(Engine::V3, &missing)), ["v3", "owned_heaps"]);
+    let expected = ["v3", "owned_heaps", "since_3_5"];
+    assert_eq!(held(&system(Engine::V3, &missing)), expected);
 }
 
 #[test]
@@ -221,6 +237,37 @@ fn each_cfg_is_used() {
         assert!(words.contains(cfg.name), "{} gates nothing", cfg.name);
         assert!(names.insert(cfg.name), "{} is there twice", cfg.name);
         assert!(cfg.meaning.ends_with('.'), "{}", cfg.meaning);
+    }
+}
+
+/// The labels of items on docs.rs are the engine and the version.
+#[test]
+fn labels_on_docs_rs_say_what_they_mean() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let (_, list) = lib.split_once("auto_cfg(hide(").unwrap();
+    let (list, _) = list.split_once(')').unwrap();
+    let hidden: BTreeSet<_> = list.split([',', '\n']).map(str::trim).collect();
+    let names: BTreeSet<_> = CFGS.iter().map(|cfg| cfg.name).collect();
+    for name in hidden.iter().filter(|name| !name.is_empty()) {
+        assert!(names.contains(name), "{name} is no cfg");
+        assert!(!name.starts_with("mimalloc_since"), "{name} is a label");
+    }
+    // The public files gate items by nothing else.
+    let mut source = String::new();
+    for dir in ["arena", "heap", "hooks", "option", "profiler", "stats"] {
+        read(&root.join("src").join(dir), &mut source);
+    }
+    source.push_str(&lib);
+    let gates = source.split("#[cfg(").skip(1);
+    let gates = gates.filter_map(|gate| gate.split_once(']'));
+    for (gate, _) in gates {
+        let words = gate.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for name in words.filter(|word| names.contains(word)) {
+            let is_label = ["mimalloc_v2", "mimalloc_v3"].contains(&name)
+                || name.starts_with("mimalloc_since");
+            assert!(is_label || hidden.contains(name), "{name} is a riddle");
+        }
     }
 }
 

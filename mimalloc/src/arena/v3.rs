@@ -4,7 +4,7 @@ use crate::arena::Arena;
 use crate::raw;
 
 impl Arena {
-    /// Returns the smallest size of an arena in bytes. Engine v3 only.
+    /// Returns the smallest size of an arena in bytes.
     ///
     /// Calls `mi_arena_min_size`.
     #[must_use]
@@ -14,7 +14,7 @@ impl Arena {
     }
 
     /// Returns the alignment of an arena's start in bytes: 256 MiB, or 64 KiB
-    /// in builds with hardening. Engine v3 only.
+    /// in builds with hardening.
     ///
     /// Memory of the program's [own](crate::arena::ArenaOptions::from_static) that starts
     /// elsewhere loses the part before the next such address.
@@ -28,11 +28,10 @@ impl Arena {
 
     /// Returns the size in bytes of the largest block that fits in an arena. In
     /// an exclusive arena, larger requests fail whatever the arena's size.
-    /// Engine v3 only.
     ///
     /// Calls `mi_arena_max_object_size`; changes with the option
     /// `arena_max_object_size`.
-    #[cfg(mimalloc_has_arena_max_object_size)]
+    #[cfg(mimalloc_since_3_5)]
     #[must_use]
     #[doc(alias = "mi_arena_max_object_size")]
     pub fn max_object_size() -> usize {
@@ -44,7 +43,7 @@ impl Arena {
     /// [`collect`](crate::collect) on each of these threads first frees their
     /// memory as well.
     ///
-    /// The arenas keep their addresses. Calls `mi_arenas_purge`. Engine v3 only.
+    /// The arenas keep their addresses. Calls `mi_arenas_purge`.
     #[cfg(mimalloc_since_3_6)]
     #[doc(alias = "mi_arenas_purge")]
     pub fn purge_all() {

@@ -31,8 +31,8 @@ unsafe impl Sync for SharedHeap {}
 impl Heap {
     /// Returns the heap that plain allocation uses, which all threads share.
     ///
-    /// The main heap can't be destroyed or reset. Engine v3 only: engine v2 has
-    /// a main heap for each thread.
+    /// The main heap can't be destroyed or reset. Engine v2 has a main heap for
+    /// each thread, and lacks this function.
     ///
     /// Calls `mi_heap_main`.
     #[must_use]
@@ -74,7 +74,7 @@ impl Heap {
         unsafe { &*main.cast::<Self>() }
     }
 
-    /// Returns the statistics of this heap alone. Engine v3 only.
+    /// Returns the statistics of this heap alone.
     ///
     /// Each thread counts on its own. A thread hands over its counts when the
     /// thread collects, ends, or has allocated several megabytes since. Call
@@ -105,7 +105,7 @@ impl Heap {
     /// Sets the NUMA node whose memory the heap prefers from now on; `None`
     /// removes the preference.
     ///
-    /// Calls `mi_heap_set_numa_affinity`. Engine v3 only.
+    /// Calls `mi_heap_set_numa_affinity`.
     #[doc(alias = "mi_heap_set_numa_affinity")]
     pub fn set_numa_affinity(&mut self, node: Option<u16>) {
         let node = node.map_or(-1, i32::from);
@@ -117,7 +117,7 @@ impl Heap {
     /// Sets how many bytes at the start of each block a build with debugging
     /// does not fill on allocation and on free.
     ///
-    /// Calls `mi_heap_set_debug_fill_preserve`. Engine v3 only.
+    /// Calls `mi_heap_set_debug_fill_preserve`.
     #[cfg(mimalloc_since_3_6)]
     #[doc(alias = "mi_heap_set_debug_fill_preserve")]
     pub fn set_debug_fill_preserve(&mut self, bytes: usize) {

@@ -114,7 +114,7 @@ pub(crate) unsafe fn area(id: sys::mi_arena_id_t) -> Option<NonNull<[u8]>> {
 }
 
 /// The largest block that fits in an arena at all.
-#[cfg(mimalloc_has_arena_max_object_size)]
+#[cfg(mimalloc_since_3_5)]
 pub(crate) fn max_object_size() -> usize {
     // SAFETY: may be called at any time, options or not.
     unsafe { sys::mi_arena_max_object_size() }
