@@ -24,10 +24,11 @@
 //! | [`NO_ARENA`], [`is_arena`], [`ARENA_ENTRIES`], [`ARENA_ENTRY_SIZE`], [`region_needed`] | kinds of ids, and the table of arenas |
 
 #[cfg(mimalloc_v2)]
-#[path = "v2.rs"]
-mod linked;
+mod v2;
 #[cfg(mimalloc_v3)]
-#[path = "v3/mod.rs"]
-mod linked;
+mod v3;
 
-pub(crate) use linked::*;
+#[cfg(mimalloc_v2)]
+pub(crate) use v2::*;
+#[cfg(mimalloc_v3)]
+pub(crate) use v3::*;

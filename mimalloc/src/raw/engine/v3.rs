@@ -10,17 +10,17 @@ mod small;
 mod theap;
 
 #[cfg(mimalloc_since_3_6)]
-#[path = "since_3_6.rs"]
+#[path = "v3/since_3_6.rs"]
 mod version;
 #[cfg(not(mimalloc_since_3_6))]
-#[path = "before_3_6.rs"]
+#[path = "v3/before_3_6.rs"]
 mod version;
 
 #[cfg(mimalloc_patched)]
-#[path = "patched.rs"]
+#[path = "v3/patched.rs"]
 mod source;
 #[cfg(not(mimalloc_patched))]
-#[path = "unpatched.rs"]
+#[path = "v3/unpatched.rs"]
 mod source;
 
 use core::ffi::{c_int, c_void};
