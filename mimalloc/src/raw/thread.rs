@@ -12,31 +12,32 @@ use mimalloc_sys as sys;
 use super::engine;
 pub(crate) use super::engine::{initialize_thread, thread_can_make_heaps};
 
-/// Whether the current thread may go to heaps. Costs nothing where the linked
-/// library is patched.
+/// Returns whether the current thread may use heaps. Where the linked library is
+/// patched, the answer is a constant.
 ///
-/// Asked each time elsewhere: a flag would not notice that mimalloc is done with
-/// the thread.
+/// Elsewhere each call asks mimalloc, because a flag would not notice that
+/// mimalloc is done with the thread.
 #[inline(always)]
 pub(crate) fn thread_is_initialized() -> bool {
     engine::ADMITS_ALL_THREADS || initialize_thread()
 }
 
-/// Has mimalloc set up its records of the current thread, unless they are there;
-/// returns false when there is no memory for them.
+/// Initialises the current thread, unless the thread is initialised. Returns false
+/// when memory runs out.
 ///
-/// A thread that mimalloc was done with is set up again.
+/// A thread that mimalloc was done with is initialised again.
 ///
 /// This is [`initialize_thread`] of libraries without an entry for that.
 #[inline]
 #[allow(dead_code, reason = "the patched engine v3 has an entry")]
 pub(crate) fn initialize_by_allocating() -> bool {
-    // SAFETY: one byte is a small size.
+    // SAFETY: one byte is a small size (upstream.md: small allocation).
     let block = unsafe { sys::mi_malloc_small(1) };
     if block.is_null() {
         return false;
     }
-    // SAFETY: just allocated.
+    // SAFETY: mimalloc returned the block just now, and no other code has the
+    // pointer.
     unsafe { sys::mi_free(block) };
     true
 }
@@ -46,7 +47,8 @@ pub(crate) fn initialize_by_allocating() -> bool {
 pub(crate) fn set_in_threadpool() {
     // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
     if initialize_thread() {
-        // SAFETY: sets a flag of the current thread, which is initialised.
+        // SAFETY: the function sets a flag of the current thread, which is
+        // initialised.
         unsafe { sys::mi_thread_set_in_threadpool() };
     }
 }
