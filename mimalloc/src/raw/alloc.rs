@@ -23,10 +23,10 @@ use core::ptr;
 use mimalloc_sys as sys;
 
 use super::backend::RawAlloc;
-#[cfg(mimalloc_sized_free)]
-use super::size_class::is_small_free;
+use super::engine;
 use super::size_class::{
-    WORD, fits_default_align, is_refused, is_small, probably_aligned, probably_aligned_large,
+    WORD, fits_default_align, is_refused, is_small, is_small_free, probably_aligned,
+    probably_aligned_large,
 };
 
 /// Allocates a block for `layout`, or returns null when memory runs out.
@@ -173,8 +173,7 @@ unsafe fn aligned<S: RawAlloc, const ZERO: bool>(backend: S, size: usize, align:
         // two is valid.
         unsafe { backend.malloc_aligned(size, align) }
     };
-    #[cfg(mimalloc_realign)]
-    if block.addr() & (align - 1) != 0 {
+    if engine::MISALIGNS && block.addr() & (align - 1) != 0 {
         // SAFETY: mimalloc returned the block, or null, just now and no other
         // code has the pointer; `mi_free` also takes null.
         unsafe { sys::mi_free(block) };
@@ -195,7 +194,6 @@ unsafe fn aligned<S: RawAlloc, const ZERO: bool>(backend: S, size: usize, align:
 /// - `align` is a power of two.
 /// - `backend` is usable on this thread.
 #[cold]
-#[cfg(mimalloc_realign)]
 unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
     backend: S,
     size: usize,
@@ -228,8 +226,10 @@ unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
 #[inline(always)]
 pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
     let (size, align) = (layout.size(), layout.align());
-    #[cfg(mimalloc_sized_free)]
-    if align > size {
+    if !engine::FREES_BY_SIZE {
+        // SAFETY: the caller promises a live block and gives it up.
+        unsafe { sys::mi_free(ptr.cast()) };
+    } else if align > size {
         // A separate call makes two jumps decide where the layout is not
         // constant; the compiler would otherwise combine two flags into one.
         // SAFETY: the caller promises a live block and gives it up.
@@ -238,14 +238,8 @@ pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
         // SAFETY: a live block is not null, and one that fits `align <= size <=
         // SMALL_MAX` is in a small page (upstream.md: small frees; the module's
         // documentation covers resized blocks).
-        unsafe { sys::mi_free_small_nonnull(ptr.cast()) };
+        unsafe { engine::free_small(ptr.cast()) };
     } else {
-        // SAFETY: the caller promises a live block and gives it up.
-        unsafe { sys::mi_free(ptr.cast()) };
-    }
-    #[cfg(not(mimalloc_sized_free))]
-    {
-        let _ = (size, align);
         // SAFETY: the caller promises a live block and gives it up.
         unsafe { sys::mi_free(ptr.cast()) };
     }
@@ -256,7 +250,6 @@ pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
 /// # Safety
 ///
 /// `ptr` is a live block of mimalloc.
-#[cfg(mimalloc_sized_free)]
 #[cold]
 #[inline(never)]
 unsafe fn free_over_aligned(ptr: *mut u8) {

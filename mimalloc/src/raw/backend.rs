@@ -126,7 +126,7 @@ unsafe impl RawAlloc for DefaultHeap {
     ) -> Option<*mut c_void> {
         // Old libraries (2.0.9) keep the old block's distance from the
         // alignment.
-        if cfg!(mimalloc_realign) {
+        if engine::MISALIGNS {
             return None;
         }
         // SAFETY: the caller promises a live block of mimalloc and gives the
@@ -280,7 +280,7 @@ unsafe impl RawAlloc for HeapBackend {
     ) -> Option<*mut c_void> {
         // Old libraries (2.0.9) keep the old block's distance from the
         // alignment.
-        if cfg!(mimalloc_realign) {
+        if engine::MISALIGNS {
             return None;
         }
         // SAFETY: `new` makes its caller promise a usable heap; the caller

@@ -6,6 +6,11 @@
 //! needs an aligned entry. Using a plain block for a stricter layout was
 //! RUSTSEC-2022-0094.
 
+use super::engine;
+
+/// Whether blocks are larger than asked or start elsewhere.
+const PADS: bool = cfg!(mimalloc_padding);
+
 /// Largest size of mimalloc's small entries (`MI_SMALL_SIZE_MAX`).
 pub(crate) const SMALL_MAX: usize = mimalloc_sys::MI_SMALL_SIZE_MAX;
 
@@ -30,7 +35,6 @@ pub(crate) const fn is_small(size: usize) -> bool {
 /// Returns whether a block that currently fits `size` and `align` may go
 /// through the small free entries. Such a block is in a small page
 /// (upstream.md: small frees).
-#[cfg(any(mimalloc_sized_free, test))]
 #[inline(always)]
 pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
     align <= size && size <= SMALL_MAX
@@ -44,7 +48,7 @@ pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
 /// a multiple of that power, unless padding is added or blocks are sampled.
 #[inline(always)]
 pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
-    !cfg!(mimalloc_padding) && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
+    !PADS && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
 }
 
 /// Returns whether larger blocks of this size are, in practice, aligned to
@@ -55,7 +59,7 @@ pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
 pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
     const PAGE: usize = 4096;
     const SMALL_PAGE_MAX: usize = 8192;
-    cfg!(all(mimalloc_v3, not(mimalloc_padding)))
+    (engine::ALIGNS_LARGE_BLOCKS && !PADS)
         && size & (align - 1) == 0
         && (size <= PAGE && size.is_power_of_two()
             || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
@@ -68,11 +72,7 @@ pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
 #[inline(always)]
 pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
     const LIMIT: usize = isize::MAX as usize - (8 << 20);
-    cfg!(all(
-        target_pointer_width = "32",
-        mimalloc_v3,
-        not(mimalloc_patched)
-    )) && size.saturating_add(align) > LIMIT
+    engine::MISTAKES_LARGE_SIZES && size.saturating_add(align) > LIMIT
 }
 
 /// Largest old alignment with which a block may stay in place when its
@@ -109,7 +109,7 @@ mod tests {
             (8192, 4096),
             (8192, 32),
         ] {
-            let expected = cfg!(all(mimalloc_v3, not(mimalloc_padding)));
+            let expected = engine::ALIGNS_LARGE_BLOCKS && !PADS;
             assert_eq!(
                 probably_aligned_large(size, align),
                 expected,
