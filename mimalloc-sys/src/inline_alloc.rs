@@ -1,7 +1,8 @@
 //! Allocates small blocks like engine v3, without a call.
 //!
 //! The module exists only for the pinned source, in builds that neither pad,
-//! encode nor check blocks; see `offsets.rs`.
+//! encode nor check blocks; see `offsets.rs`, and `build/inlined.rs` for all
+//! conditions.
 
 use core::ffi::c_void;
 
@@ -24,8 +25,9 @@ const USED_ONE: usize = 0x1_0001;
 ///
 /// # Safety
 ///
-/// - `theap` is not null, and is a live theap of this thread or what
-///   [`mi_heap_theap`](crate::mi_heap_theap) returned on this thread.
+/// - `theap` is a live theap of this thread, what
+///   [`mi_heap_theap`](crate::mi_heap_theap) returned on this thread, or the
+///   default theap of this thread. It is not null.
 /// - `wsize` is at most [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
 #[inline(always)]
 #[must_use]
@@ -68,4 +70,29 @@ pub unsafe fn mimalloc_sys_theap_wmalloc_small(
     // page is not constant.
     unsafe { *free = next };
     block
+}
+
+/// Allocates `wsize` words in the default theap like
+/// [`mi_wmalloc_small`](crate::mi_wmalloc_small).
+///
+/// The function is not one of upstream's. It makes no call if the metadata
+/// `default_theap` is 1 and the page of the theap has a free block. The function
+/// exists only where the metadata `inline_alloc` is 1.
+///
+/// # Safety
+///
+/// `wsize` is at most [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
+#[inline(always)]
+#[must_use]
+pub unsafe fn mimalloc_sys_wmalloc_small(wsize: usize) -> *mut c_void {
+    #[cfg(mimalloc_default_theap)]
+    // SAFETY: this is the thread's default theap, which is never null and in which
+    // each thread may allocate at any time; the caller promises a small size
+    // (upstream.md: default theap).
+    return unsafe {
+        mimalloc_sys_theap_wmalloc_small(crate::default_theap::mimalloc_sys_theap_default(), wsize)
+    };
+    #[cfg(not(mimalloc_default_theap))]
+    // SAFETY: the caller promises a small size.
+    return unsafe { crate::mi_wmalloc_small(wsize) };
 }

@@ -15,3 +15,12 @@ mimalloc_sys_check(MI_PAGES_DIRECT > MI_SMALL_WSIZE_MAX);
 mimalloc_sys_check(offsetof(mi_page_t, free) == MIMALLOC_SYS_PAGE_FREE && sizeof(((mi_page_t*)0)->free) == 8);
 mimalloc_sys_check(offsetof(mi_page_t, xused) == MIMALLOC_SYS_PAGE_USED && sizeof(mi_used_t) == 8);
 mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);
+// src/default_theap.rs reads the thread-local variable `__mi_theap_default`. This
+// must be all that `_mi_theap_default` does, in a thread without a theap as well.
+#if MIMALLOC_SYS_DEFAULT_THEAP
+#include "mimalloc/prim/prim-tls.h"
+#if !MI_TLS_MODEL_LOCAL || MI_THEAP_INITASNULL || defined(MI_TLS_RECURSE_GUARD)
+#error "this changes where the default theap is: see mimalloc-sys/src/default_theap.rs"
+#endif
+mimalloc_sys_check(__builtin_types_compatible_p(__typeof__(__mi_theap_default), mi_theap_t*));
+#endif
