@@ -186,10 +186,12 @@ impl TranslationUnit {
 fn with_offsets(checks: &str, reads_default: bool) -> String {
     format!(
         "#define MIMALLOC_SYS_THEAP_PAGES {}\n#define MIMALLOC_SYS_PAGE_FREE {}\n\
-         #define MIMALLOC_SYS_PAGE_USED {}\n#define MIMALLOC_SYS_DEFAULT_THEAP {}\n{checks}",
+         #define MIMALLOC_SYS_PAGE_USED {}\n#define MIMALLOC_SYS_PAGE_FREE_IS_ZERO {}\n\
+         #define MIMALLOC_SYS_DEFAULT_THEAP {}\n{checks}",
         offsets::THEAP_PAGES,
         offsets::PAGE_FREE,
         offsets::PAGE_USED,
+        offsets::PAGE_FREE_IS_ZERO,
         u8::from(reads_default)
     )
 }

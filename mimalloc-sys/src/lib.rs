@@ -49,7 +49,10 @@ pub use default_theap::mimalloc_sys_theap_default;
 #[cfg(mimalloc_inline)]
 pub use inline::*;
 #[cfg(mimalloc_inline_alloc)]
-pub use inline_alloc::{mimalloc_sys_theap_wmalloc_small, mimalloc_sys_wmalloc_small};
+pub use inline_alloc::{
+    mimalloc_sys_theap_wmalloc_small, mimalloc_sys_theap_wzalloc_small, mimalloc_sys_wmalloc_small,
+    mimalloc_sys_wzalloc_small,
+};
 pub use macros::*;
 pub use wchar::*;
 

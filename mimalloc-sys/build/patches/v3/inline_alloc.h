@@ -14,6 +14,7 @@ mimalloc_sys_check(sizeof(((mi_theap_t*)0)->pages_free_direct[0]) == 8);
 mimalloc_sys_check(MI_PAGES_DIRECT > MI_SMALL_WSIZE_MAX);
 mimalloc_sys_check(offsetof(mi_page_t, free) == MIMALLOC_SYS_PAGE_FREE && sizeof(((mi_page_t*)0)->free) == 8);
 mimalloc_sys_check(offsetof(mi_page_t, xused) == MIMALLOC_SYS_PAGE_USED && sizeof(mi_used_t) == 8);
+mimalloc_sys_check(offsetof(mi_page_t, free_is_zero) == MIMALLOC_SYS_PAGE_FREE_IS_ZERO && sizeof(((mi_page_t*)0)->free_is_zero) == 1);
 mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);
 // src/default_theap.rs reads the thread-local variable `__mi_theap_default`. This
 // must be all that `_mi_theap_default` does, in a thread without a theap as well.

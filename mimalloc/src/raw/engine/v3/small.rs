@@ -15,11 +15,17 @@ mod imp {
     use crate::raw::size_class::WORD;
 
     #[cfg(not(mimalloc_inline_alloc))]
-    use sys::{mi_theap_wmalloc_small as theap_wmalloc_small, mi_wmalloc_small as wmalloc_small};
+    use sys::{
+        mi_theap_wmalloc_small as theap_wmalloc_small,
+        mi_theap_wzalloc_small as theap_wzalloc_small, mi_wmalloc_small as wmalloc_small,
+        mi_wzalloc_small as wzalloc_small,
+    };
+    // These take the block without a call, where there is one.
     #[cfg(mimalloc_inline_alloc)]
     use sys::{
         mimalloc_sys_theap_wmalloc_small as theap_wmalloc_small,
-        mimalloc_sys_wmalloc_small as wmalloc_small,
+        mimalloc_sys_theap_wzalloc_small as theap_wzalloc_small,
+        mimalloc_sys_wmalloc_small as wmalloc_small, mimalloc_sys_wzalloc_small as wzalloc_small,
     };
 
     /// Returns the number of machine words that hold `size` bytes
@@ -51,7 +57,7 @@ mod imp {
     pub(crate) unsafe fn zalloc_small(size: usize) -> *mut c_void {
         // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
         // words is within the entry's bound (upstream.md: small allocation).
-        unsafe { sys::mi_wzalloc_small(words(size)) }
+        unsafe { wzalloc_small(words(size)) }
     }
 
     /// Allocates a small block in a theap.
@@ -83,7 +89,7 @@ mod imp {
     ) -> *mut c_void {
         // SAFETY: the caller promises this thread's theap of a live heap, and
         // `size <= SMALL_MAX` (upstream.md: small allocation).
-        unsafe { sys::mi_theap_wzalloc_small(theap, words(size)) }
+        unsafe { theap_wzalloc_small(theap, words(size)) }
     }
 }
 
