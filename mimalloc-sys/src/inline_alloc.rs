@@ -175,3 +175,27 @@ pub unsafe fn mimalloc_sys_wzalloc_small(wsize: usize) -> *mut c_void {
     // SAFETY: the caller promises a small size.
     return unsafe { mi_wzalloc_small(wsize) };
 }
+
+/// Takes a block of `wsize` words from the default theap, without a call.
+///
+/// Returns null if that is not possible: if the page of the theap has no free block,
+/// which says nothing about how much memory is left, and always if the metadata
+/// `default_theap` is 0. The function is not one of upstream's, and exists only
+/// where the metadata `inline_alloc` is 1.
+///
+/// # Safety
+///
+/// `wsize` is at most [`MI_SMALL_WSIZE_MAX`](crate::MI_SMALL_WSIZE_MAX).
+#[inline(always)]
+#[must_use]
+pub unsafe fn mimalloc_sys_wtake_small(wsize: usize) -> *mut c_void {
+    #[cfg(mimalloc_default_theap)]
+    // SAFETY: this is the thread's default theap, which is never null; the caller
+    // promises a small size (upstream.md: reading the default theap).
+    return unsafe { take(mimalloc_sys_theap_default(), wsize) }.block;
+    #[cfg(not(mimalloc_default_theap))]
+    {
+        let _ = wsize;
+        core::ptr::null_mut()
+    }
+}

@@ -51,7 +51,7 @@ pub use inline::*;
 #[cfg(mimalloc_inline_alloc)]
 pub use inline_alloc::{
     mimalloc_sys_theap_wmalloc_small, mimalloc_sys_theap_wzalloc_small, mimalloc_sys_wmalloc_small,
-    mimalloc_sys_wzalloc_small,
+    mimalloc_sys_wtake_small, mimalloc_sys_wzalloc_small,
 };
 pub use macros::*;
 pub use wchar::*;

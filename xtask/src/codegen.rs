@@ -143,14 +143,14 @@ const READS_THREAD_LOCALS: bool = cfg!(all(
 
 /// Returns whether a request decides nothing but what is not about its layout:
 /// whether the thread used the heap last (`mimalloc/src/raw/theap_cache.rs`), whether
-/// there is a free block, and whether free blocks are zero
-/// (`mimalloc-sys/src/inline_alloc.rs`). These are at most two comparisons, none with a
-/// constant, as a size would be, but for the zero of the last.
+/// there is a free block, whether free blocks are zero
+/// (`mimalloc-sys/src/inline_alloc.rs`), and whether the address of a plain block is
+/// aligned. These are at most two comparisons, none with a constant, as a size would
+/// be, but for the zero and the alignment of the last two.
 fn asks_for_block(name: &str, deciding: &[&String]) -> bool {
+    let request = &name[PREFIX.len()..];
     let kinds = ["heap_", "shared_", "local_", "alloc_", "zeroed_"];
-    let may_ask = kinds
-        .iter()
-        .any(|kind| name[PREFIX.len()..].starts_with(kind));
+    let may_ask = kinds.iter().any(|kind| request.starts_with(kind));
     // Arm has jumps that compare.
     let both = deciding
         .iter()
@@ -158,16 +158,25 @@ fn asks_for_block(name: &str, deciding: &[&String]) -> bool {
         .count();
     let comparisons: Vec<_> = deciding
         .iter()
-        .filter(|text| text.starts_with("cmp") || text.starts_with("test"))
+        .filter(|text| {
+            ["cmp", "test", "tst"]
+                .iter()
+                .any(|word| text.starts_with(word))
+        })
         .collect();
     let asks_for_zeros =
-        |text: &str| name[PREFIX.len()..].starts_with("zeroed_") && text.starts_with("cmpb\t$0, ");
+        |text: &str| request.starts_with("zeroed_") && text.starts_with("cmpb\t$0, ");
+    let asks_for_address = |text: &str| {
+        request.ends_with("_line")
+            && (text.starts_with("testb\t$63, ")
+                || text.starts_with("tst") && text.ends_with("#0x3f"))
+    };
     may_ask
         && comparisons.len() + both <= 2
         && 2 * comparisons.len() + both == deciding.len()
-        && !comparisons
-            .iter()
-            .any(|text| text.contains(['$', '#']) && !asks_for_zeros(text))
+        && !comparisons.iter().any(|text| {
+            text.contains(['$', '#']) && !asks_for_zeros(text) && !asks_for_address(text)
+        })
 }
 
 /// Returns whether a request reads a thread-local variable by the thread pointer, and
@@ -247,6 +256,10 @@ mod tests {
         let zeros: Vec<_> = zeros.iter().collect();
         assert!(asks_for_block("codegen_zeroed_word", &zeros));
         assert!(!asks_for_block("codegen_alloc_word", &zeros));
+        let address = ["testb\t$63, %al".to_owned(), "je\t.L1".to_owned()];
+        let address: Vec<_> = address.iter().collect();
+        assert!(asks_for_block("codegen_alloc_line", &address));
+        assert!(!asks_for_block("codegen_alloc_word", &address));
     }
 
     #[test]

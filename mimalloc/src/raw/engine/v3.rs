@@ -19,6 +19,8 @@ use crate::raw::backend::HeapBackend;
 #[cfg(mimalloc_guarded)]
 pub(crate) use guarded::{set_guarded_sample_rate, set_guarded_size_bound};
 pub(crate) use lock::{destroying, walking};
+#[cfg(mimalloc_inline_alloc)]
+pub(crate) use small::take_small;
 pub(crate) use small::{malloc_small, zalloc_small};
 pub(crate) use theap::TheapBackend as LocalBackend;
 pub(crate) use theap::find as find_theap;

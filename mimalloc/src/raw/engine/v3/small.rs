@@ -48,6 +48,19 @@ mod imp {
         unsafe { wmalloc_small(words(size)) }
     }
 
+    /// Takes a small block of the default heap without a call, or returns null.
+    ///
+    /// # Safety
+    ///
+    /// `0 < size <= SMALL_MAX`.
+    #[cfg(mimalloc_inline_alloc)]
+    #[inline(always)]
+    pub(crate) unsafe fn take_small(size: usize) -> *mut c_void {
+        // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
+        // words is within the entry's bound (upstream.md: small allocation).
+        unsafe { sys::mimalloc_sys_wtake_small(words(size)) }
+    }
+
     /// Allocates a small block of zeros in the default heap.
     ///
     /// # Safety
