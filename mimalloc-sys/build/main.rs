@@ -115,7 +115,8 @@ fn check_version(
     }
     match patches {
         Some(patches) if patches.version != version.0 => Err(format!(
-            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs were \
+            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs and \
+             src/default_theap.rs were \
              written for mimalloc {}, but {dir} holds {version}.\nRead both against the new \
              source, then change `version` in build/patches.rs.",
             Version(patches.version),
