@@ -75,20 +75,18 @@ mod tests {
                 // SAFETY: the size is not zero.
                 *block = unsafe { GLOBAL.alloc_zeroed(layout) };
                 check(!block.is_null());
-                for byte in 0..layout.size() {
-                    // SAFETY: the byte lies in the block.
-                    check(unsafe { block.add(byte).read() } == 0);
-                }
+                // SAFETY: the block is as long as its layout says, and is zeroed.
+                let bytes = unsafe { core::slice::from_raw_parts(*block, layout.size()) };
+                check(bytes.iter().all(|byte| *byte == 0));
             }
             // SAFETY: the block is as long as its layout says.
             unsafe { block.write_bytes(at as u8, layout.size()) };
         }
         for (at, block) in blocks.iter().enumerate() {
             let layout = layout(at);
-            for byte in 0..layout.size() {
-                // SAFETY: the byte lies in the block, and was written above.
-                check(unsafe { block.add(byte).read() } == at as u8);
-            }
+            // SAFETY: the block is as long as its layout says, and was written above.
+            let bytes = unsafe { core::slice::from_raw_parts(*block, layout.size()) };
+            check(bytes.iter().all(|byte| *byte == at as u8));
             // SAFETY: the block was made with this layout.
             unsafe { GLOBAL.dealloc(*block, layout) };
         }
