@@ -8,10 +8,11 @@ use core::arch::asm;
 use crate::bindings::mi_theap_t;
 
 unsafe extern "C" {
-    /// Names upstream's thread-local variable (`src/prim/prim-tls.c`). Rust can't
-    /// declare that the variable is thread-local, so only the assembler may use the
-    /// declaration.
-    static __mi_theap_default: *mut mi_theap_t;
+    /// Is upstream's thread-local variable `__mi_theap_default`
+    /// (`src/prim/prim-tls.c`) under another name, which
+    /// `build/patches/v3/inline_alloc.h` gives it. Rust can't declare that a variable
+    /// is thread-local, so only the assembler may use the declaration.
+    static mimalloc_sys_default_theap: *mut mi_theap_t;
 }
 
 /// Returns the default theap of the thread, which may be a constant theap without
@@ -36,7 +37,7 @@ pub fn mimalloc_sys_theap_default() -> *mut mi_theap_t {
             "mov {theap}, qword ptr [rip + {variable}@GOTTPOFF]",
             "mov {theap}, qword ptr fs:[{theap}]",
             theap = out(reg) theap,
-            variable = sym __mi_theap_default,
+            variable = sym mimalloc_sys_default_theap,
             options(nostack, preserves_flags, readonly),
         );
     }
@@ -50,7 +51,7 @@ pub fn mimalloc_sys_theap_default() -> *mut mi_theap_t {
             "ldr {theap}, [{thread}, {theap}]",
             theap = out(reg) theap,
             thread = out(reg) _,
-            variable = sym __mi_theap_default,
+            variable = sym mimalloc_sys_default_theap,
             options(nostack, preserves_flags, readonly),
         );
     }

@@ -24,4 +24,9 @@ mimalloc_sys_check(offsetof(mi_block_t, next) == 0 && sizeof(mi_block_t) == 8);
 #error "this changes where the default theap is: see mimalloc-sys/src/default_theap.rs"
 #endif
 mimalloc_sys_check(__builtin_types_compatible_p(__typeof__(__mi_theap_default), mi_theap_t*));
+// Rust knows the variable by a name of its own: Rust can't declare a thread-local
+// variable, and LLVM refuses a program that declares one name both ways (ThinLTO).
+#ifdef MI_THEAP_LOCAL_INIT  // prim/prim-tls.c is in this unit
+extern mi_decl_hidden mi_decl_thread mi_theap_t* mimalloc_sys_default_theap __attribute__((alias("__mi_theap_default")));
+#endif
 #endif
