@@ -61,7 +61,7 @@ pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u
         // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
         // alignment is a power of two, and the caller promises the rest. No other
         // code has the block.
-        unsafe { alloc_and_check::<S, false>(backend, block, size, align) }
+        unsafe { alloc_and_check::<S, false>(backend, size, align, block) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
@@ -95,7 +95,7 @@ pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) ->
     } else if probably_aligned(size, align) {
         // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
         // alignment is a power of two, and the caller promises the rest.
-        unsafe { alloc_and_check::<S, true>(backend, ptr::null_mut(), size, align) }
+        unsafe { alloc_and_check::<S, true>(backend, size, align, ptr::null_mut()) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
@@ -110,7 +110,8 @@ fn is_aligned(block: *mut c_void, align: usize) -> bool {
 }
 
 /// Allocates an over-aligned small block: tries a plain block and checks its
-/// address first. The plain block is `taken`, unless that is null.
+/// address first. The plain block is `taken`, unless that is null. The size and the
+/// alignment come first, as in `__rust_alloc`, which needn't move them then.
 ///
 /// # Safety
 ///
@@ -122,9 +123,9 @@ fn is_aligned(block: *mut c_void, align: usize) -> bool {
 #[inline(never)]
 unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     backend: S,
-    taken: *mut c_void,
     size: usize,
     align: usize,
+    taken: *mut c_void,
 ) -> *mut u8 {
     let block = if !taken.is_null() {
         taken
