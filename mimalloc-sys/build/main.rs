@@ -4,6 +4,7 @@
 mod carrier;
 mod env;
 mod headers;
+mod inlined;
 mod metadata;
 mod network;
 mod patches;
@@ -23,8 +24,10 @@ mod bindgen;
 use std::process::ExitCode;
 
 use headers::{Engine, Headers, Version};
+use inlined::Inlined;
 use metadata::{Linkage, bound_version};
 use patches::Patches;
+use platform::Platform;
 use settings::Settings;
 
 fn main() -> ExitCode {
@@ -61,7 +64,7 @@ fn link_system() -> Result<(), String> {
     Linkage {
         is_vendored: false,
         is_patched: false,
-        inlines_alloc: false,
+        inlined: Inlined::Nothing,
         settings: Settings::of_system(headers.engine),
     }
     .emit(&headers)
@@ -83,18 +86,13 @@ fn link_vendored() -> Result<(), String> {
     let patches = source.is_pinned.then(|| Patches::of(engine));
     check_version(&headers, engine, patches)?;
     let settings = Settings::from_features(engine)?;
-    // Settings that the user passes to the C compiler are unknown here. A sanitizer
-    // of Rust sees every access to memory from Rust, and none from C.
-    let inlines_alloc = patches.is_some_and(|patches| patches.inline_alloc.is_some())
-        && settings.is_plain()
-        && !env::has_own_settings()
-        && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64"
-        && env::cargo("CARGO_CFG_SANITIZE").is_empty();
-    vendored::build(&source.dir, settings, patches, inlines_alloc)?;
+    let platform = Platform::current();
+    let inlined = Inlined::of(patches, settings, &platform)?;
+    vendored::build(&source.dir, settings, &platform, patches, inlined)?;
     Linkage {
         is_vendored: true,
         is_patched: patches.is_some(),
-        inlines_alloc,
+        inlined,
         settings,
     }
     .emit(&headers)
@@ -117,7 +115,8 @@ fn check_version(
     }
     match patches {
         Some(patches) if patches.version != version.0 => Err(format!(
-            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs were \
+            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs and \
+             src/default_theap.rs were \
              written for mimalloc {}, but {dir} holds {version}.\nRead both against the new \
              source, then change `version` in build/patches.rs.",
             Version(patches.version),

@@ -6,6 +6,7 @@ use std::fs;
 
 use crate::env;
 use crate::headers::{Engine, Headers, Version};
+use crate::inlined::Inlined;
 use crate::settings::Settings;
 use crate::version::Parts;
 
@@ -16,6 +17,7 @@ pub(crate) const CFGS: &[&str] = &[
     "mimalloc_inline",
     "mimalloc_patched",
     "mimalloc_inline_alloc",
+    "mimalloc_default_theap",
     "mimalloc_other_version",
 ];
 
@@ -40,8 +42,7 @@ pub(crate) struct Linkage {
     pub(crate) is_vendored: bool,
     /// The pinned source is compiled with the patches of `patches.rs`.
     pub(crate) is_patched: bool,
-    /// Rust can allocate small blocks without a call.
-    pub(crate) inlines_alloc: bool,
+    pub(crate) inlined: Inlined,
     pub(crate) settings: Settings,
 }
 
@@ -52,6 +53,11 @@ impl Linkage {
         let engine = headers.engine.name();
         let version = headers.version.0;
         let is_vendored = u8::from(self.is_vendored);
+        let (inlines_alloc, reads_default) = match self.inlined {
+            Inlined::Nothing => (false, false),
+            Inlined::Alloc => (true, false),
+            Inlined::AllocInDefault => (true, true),
+        };
         for (cfg, is_set) in [
             (&*format!("mimalloc_{engine}"), true),
             (
@@ -59,7 +65,8 @@ impl Linkage {
                 INLINE.iter().all(|f| headers.declares(f)),
             ),
             ("mimalloc_patched", self.is_patched),
-            ("mimalloc_inline_alloc", self.inlines_alloc),
+            ("mimalloc_inline_alloc", inlines_alloc),
+            ("mimalloc_default_theap", reads_default),
         ] {
             if is_set {
                 println!("cargo::rustc-cfg={cfg}");
@@ -73,7 +80,8 @@ impl Linkage {
         emit("vendored", is_vendored);
         emit("engine", engine);
         emit("patched", u8::from(self.is_patched));
-        emit("inline_alloc", u8::from(self.inlines_alloc));
+        emit("inline_alloc", u8::from(inlines_alloc));
+        emit("default_theap", u8::from(reads_default));
         emit("debug", settings.debug);
         emit("secure", settings.secure);
         emit("padding", u8::from(settings.padding));

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::env;
+use crate::inlined::Inlined;
 use crate::patches::{Patches, TranslationUnit};
 use crate::platform::{Platform, Tls};
 use crate::settings::Settings;
@@ -13,13 +14,13 @@ use crate::split_build;
 pub(crate) fn build(
     source: &Path,
     settings: Settings,
+    platform: &Platform,
     patches: Option<&'static Patches>,
-    inlines_alloc: bool,
+    inlined: Inlined,
 ) -> Result<(), String> {
     need_compiler()?;
-    let platform = Platform::current();
-    let unit = TranslationUnit::read(source, patches, inlines_alloc)?;
-    let mut compiler = compiler(source, settings, &platform)?;
+    let unit = TranslationUnit::read(source, patches, inlined)?;
+    let mut compiler = compiler(source, settings, platform)?;
     // The override of `malloc` works from a single object only.
     if platform.splits_build && !cfg!(feature = "override") {
         split_build::compile(&unit, &compiler)?;
@@ -120,10 +121,8 @@ fn language(cc: &mut cc::Build, platform: &Platform) {
     }
     match platform.tls {
         Tls::Default => {}
-        Tls::InitialExec if !cfg!(feature = "local-dynamic-tls") => {
-            cc.flag("-ftls-model=initial-exec");
-        }
-        Tls::InitialExec | Tls::LocalDynamic => _ = cc.flag("-ftls-model=local-dynamic"),
+        Tls::InitialExec => _ = cc.flag("-ftls-model=initial-exec"),
+        Tls::LocalDynamic => _ = cc.flag("-ftls-model=local-dynamic"),
     }
 }
 

@@ -245,7 +245,54 @@ fn copy_source(engine: Engine, to: &Path) {
 const PINNED: &[&str] = &[
     "cargo::metadata=patched=1",
     "cargo::metadata=inline_alloc=1",
+    "cargo::metadata=default_theap=1",
 ];
+
+#[test]
+fn rust_allocates_only_what_it_knows() {
+    let all = "cargo::metadata=inline_alloc=1\ncargo::metadata=default_theap=1\n";
+    let not_default = "cargo::metadata=inline_alloc=1\ncargo::metadata=default_theap=0\n";
+    let nothing = "cargo::metadata=inline_alloc=0\ncargo::metadata=default_theap=0\n";
+    for (expected, variables) in [
+        (all, &[("MIMALLOC_SYS_NO_INLINE_ALLOC", "0")][..]),
+        (all, &[("CFLAGS", "-O3 -g")]),
+        (all, &[("CARGO_CFG_TARGET_ARCH", "aarch64")]),
+        (nothing, &[("MIMALLOC_SYS_NO_INLINE_ALLOC", "1")]),
+        (nothing, &[("CFLAGS", "-DMI_PADDING=1")]),
+        (nothing, &[("TARGET_CFLAGS", "-O2 -U MI_SECURE")]),
+        (nothing, &[("CARGO_CFG_SANITIZE", "thread")]),
+        (nothing, &[("CARGO_CFG_TARGET_POINTER_WIDTH", "32")]),
+        // Where C's thread-local variables are elsewhere, or of another model.
+        (not_default, &[("CFLAGS", "-DMI_TLS_MODEL_PTHREADS=1")]),
+        (not_default, &[("CFLAGS", "-ftls-model=global-dynamic")]),
+        (
+            not_default,
+            &[("CFLAGS_x86_64_unknown_linux_gnu", "-femulated-tls")],
+        ),
+        (not_default, &[("CARGO_CFG_TARGET_ENV", "musl")]),
+        (not_default, &[("CARGO_CFG_TARGET_ARCH", "riscv64")]),
+        (
+            not_default,
+            &[
+                ("CARGO_CFG_TARGET_OS", "freebsd"),
+                ("CARGO_CFG_TARGET_ENV", ""),
+            ],
+        ),
+        (
+            not_default,
+            &[
+                ("CARGO_CFG_TARGET_OS", "android"),
+                ("CARGO_CFG_TARGET_ENV", ""),
+            ],
+        ),
+    ] {
+        let world = World::with_source();
+        let world = variables
+            .iter()
+            .fold(world, |world, (name, value)| world.set(name, value));
+        world.succeeds(&[expected]);
+    }
+}
 
 #[test]
 fn the_source_in_the_package_needs_no_cargo() {
@@ -436,6 +483,7 @@ fn a_tree_of_the_users_is_compared_with_the_pin() {
     other.succeeds(&[
         "cargo::metadata=patched=0",
         "cargo::metadata=inline_alloc=0",
+        "cargo::metadata=default_theap=0",
         "cargo::warning=MIMALLOC_SYS_SOURCE_DIR=",
         "src/alloc/alloc.c differs",
     ]);
@@ -471,7 +519,11 @@ fn switches_are_on_or_off_or_an_error() {
             .set("MIMALLOC_SYS_NO_VENDOR", off)
             .succeeds(&["cargo::metadata=vendored=1"]);
     }
-    for name in ["MIMALLOC_SYS_NO_VENDOR", "MIMALLOC_SYS_NO_DEBUG"] {
+    for name in [
+        "MIMALLOC_SYS_NO_VENDOR",
+        "MIMALLOC_SYS_NO_DEBUG",
+        "MIMALLOC_SYS_NO_INLINE_ALLOC",
+    ] {
         World::with_source()
             .set(name, "perhaps")
             .fails(&[name, "`perhaps`", "1, true, yes, on"]);

@@ -52,9 +52,16 @@ pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u
             unsafe { backend.malloc(size) }.cast()
         }
     } else if probably_aligned(size, align) {
+        // SAFETY: `probably_aligned` is false above `SMALL_MAX`, and the caller
+        // promises a usable backend.
+        let block = unsafe { backend.take_small(size) };
+        if !block.is_null() && is_aligned(block, align) {
+            return block.cast();
+        }
         // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
-        // alignment is a power of two, and the caller promises the rest.
-        unsafe { alloc_and_check::<S, false>(backend, size, align) }
+        // alignment is a power of two, and the caller promises the rest. No other
+        // code has the block.
+        unsafe { alloc_and_check::<S, false>(backend, size, align, block) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
@@ -88,7 +95,7 @@ pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) ->
     } else if probably_aligned(size, align) {
         // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
         // alignment is a power of two, and the caller promises the rest.
-        unsafe { alloc_and_check::<S, true>(backend, size, align) }
+        unsafe { alloc_and_check::<S, true>(backend, size, align, ptr::null_mut()) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
@@ -96,11 +103,20 @@ pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) ->
     }
 }
 
+/// Returns whether the address is a multiple of `align`, a power of two. Null is.
+#[inline(always)]
+fn is_aligned(block: *mut c_void, align: usize) -> bool {
+    block.addr() & (align - 1) == 0
+}
+
 /// Allocates an over-aligned small block: tries a plain block and checks its
-/// address first.
+/// address first. The plain block is `taken`, unless that is null. The size and the
+/// alignment come first, as in `__rust_alloc`, which needn't move them then.
 ///
 /// # Safety
 ///
+/// - `taken` is null or a live block of `size` bytes, which the caller gives up;
+///   if `ZERO`, it is null.
 /// - `0 < size <= SMALL_MAX`.
 /// - `align` is a power of two.
 /// - `backend` is usable on this thread.
@@ -109,8 +125,11 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     backend: S,
     size: usize,
     align: usize,
+    taken: *mut c_void,
 ) -> *mut u8 {
-    let block = if ZERO {
+    let block = if !taken.is_null() {
+        taken
+    } else if ZERO {
         // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
         // (upstream.md: small allocation).
         unsafe { backend.zalloc_small(size) }
@@ -119,7 +138,7 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
         // (upstream.md: small allocation).
         unsafe { backend.malloc_small(size) }
     };
-    if block.addr() & (align - 1) == 0 {
+    if is_aligned(block, align) {
         return block.cast();
     }
     // SAFETY: mimalloc returned the block, or null, just now and no other code
@@ -143,7 +162,7 @@ unsafe fn over_aligned<S: RawAlloc>(backend: S, size: usize, align: usize) -> *m
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
         let block = unsafe { backend.malloc(size) };
-        if block.addr() & (align - 1) == 0 {
+        if is_aligned(block, align) {
             return block.cast();
         }
         // SAFETY: mimalloc returned the block, or null, just now and no other

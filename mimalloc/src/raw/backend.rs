@@ -31,6 +31,15 @@ pub(crate) unsafe trait RawAlloc: Copy {
     unsafe fn malloc_small(self, size: usize) -> *mut c_void;
     /// Allocates `size` bytes of zeros, `0 < size <= SMALL_MAX`.
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void;
+    /// Takes a block of `size` bytes without a call, `0 < size <= SMALL_MAX`.
+    ///
+    /// Returns null if there is no such block, and always if this backend makes a
+    /// call for each block.
+    #[inline(always)]
+    unsafe fn take_small(self, size: usize) -> *mut c_void {
+        let _ = size;
+        core::ptr::null_mut()
+    }
     /// Allocates `size` bytes.
     unsafe fn malloc(self, size: usize) -> *mut c_void;
     /// Allocates `size` bytes of zeros.
@@ -80,6 +89,14 @@ unsafe impl RawAlloc for DefaultHeap {
         // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
         // (upstream.md: small allocation).
         unsafe { engine::zalloc_small(size) }
+    }
+
+    #[cfg(mimalloc_inline_alloc)]
+    #[inline(always)]
+    unsafe fn take_small(self, size: usize) -> *mut c_void {
+        // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
+        // (upstream.md: small allocation).
+        unsafe { engine::take_small(size) }
     }
 
     #[inline(always)]
