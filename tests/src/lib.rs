@@ -6,11 +6,13 @@
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
 mod model;
+mod preset;
 mod subject;
 
 #[cfg(not(mimalloc_owned_heaps))]
 pub use crate::heaps::{NewHeap, NewInArena, NewShared};
 pub use crate::model::{Limits, Model};
+pub use crate::preset::Preset;
 pub use crate::subject::{Api02, Api04, Subject, Whole};
 
 /// Ends the process after minutes, so that a deadlock is a failure and not a
