@@ -48,17 +48,18 @@ pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
 }
 
 /// Returns whether larger blocks of this size are, in practice, aligned to
-/// `align`. They are for powers of two up to an OS page, and for whole OS pages
-/// while several of them share a mimalloc page of the smallest kind. Beyond
-/// that, engine v3 shifts blocks on purpose.
+/// `align`. They are for powers of two up to an OS page, and for two OS pages:
+/// several of them share a mimalloc page of the smallest kind. Beyond that,
+/// engine v3 shifts blocks on purpose.
 #[inline(always)]
 pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
     const PAGE: usize = 4096;
     const SMALL_PAGE_MAX: usize = 8192;
     cfg!(all(mimalloc_v3, not(mimalloc_padding)))
-        && size & (align - 1) == 0
-        && (size <= PAGE && size.is_power_of_two()
-            || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
+        && size <= SMALL_PAGE_MAX
+        && size.is_power_of_two()
+        && align <= size
+        && align <= PAGE
 }
 
 /// Returns whether a request must not reach mimalloc. This happens only with
