@@ -62,6 +62,16 @@ pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
         && align <= PAGE
 }
 
+/// Returns whether no size class of engine v3 is aligned to `align` by itself,
+/// so that looking for one is in vain.
+///
+/// The result only chooses between two entries that both align. Blocks over 8
+/// KiB begin at a multiple of 128 at most (`mi_natural_alignment_of_size`).
+#[inline(always)]
+pub(crate) const fn is_never_aligned(size: usize, align: usize) -> bool {
+    cfg!(mimalloc_v3) && size > 8192 && align > 128 && align <= 4096
+}
+
 /// Returns whether a request must not reach mimalloc. This happens only with
 /// unpatched sources of engine v3 on 32-bit targets, which take areas of 2 GiB
 /// and more for negative and write to memory that is not committed (see
@@ -125,6 +135,18 @@ mod tests {
             (100, 4096),
         ] {
             assert!(!probably_aligned_large(size, align), "{size} {align}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_never_aligned_are_large() {
+        for (size, align) in [(8193, 256), (12_288, 4096), (1 << 20, 4096)] {
+            let expected = cfg!(mimalloc_v3);
+            assert_eq!(is_never_aligned(size, align), expected, "{size} {align}");
+            assert!(!probably_aligned_large(size, align), "{size} {align}");
+        }
+        for (size, align) in [(8192, 4096), (16_384, 128), (16_384, 8192)] {
+            assert!(!is_never_aligned(size, align), "{size} {align}");
         }
     }
 
