@@ -110,7 +110,7 @@ struct Readme;
 #[doc(hidden)]
 pub mod __startup {
     //! Exports the items that `startup_options!` expands to.
-    pub use crate::startup::{GiB, KiB, MiB, Setting, apply};
+    pub use crate::startup::{GiB, KiB, MiB, Preset, Setting, apply};
 }
 
 /// Returns unused memory of the current thread.

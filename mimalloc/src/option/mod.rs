@@ -369,7 +369,7 @@ pub(crate) const fn to_long(value: i64) -> core::option::Option<c_long> {
 }
 
 /// String equality that a `const fn` may use.
-const fn same(a: &str, b: &str) -> bool {
+pub(crate) const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;

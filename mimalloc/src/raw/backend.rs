@@ -8,6 +8,7 @@ use core::ffi::c_void;
 
 use mimalloc_sys as sys;
 
+use super::size_class::is_never_aligned;
 use super::theap_cache::HeapId;
 use super::{engine, thread};
 
@@ -115,6 +116,13 @@ unsafe impl RawAlloc for DefaultHeap {
 
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        if is_never_aligned(size, align) {
+            // SAFETY: the entry takes any size and alignment on any thread, and
+            // returns null if it cannot serve them. A block that is aligned
+            // `align` bytes behind its start is aligned (upstream.md:
+            // alignment).
+            return unsafe { sys::mi_malloc_aligned_at(size, align, align) };
+        }
         // SAFETY: the entry takes any size and alignment on any thread, and
         // returns null if it cannot serve them.
         unsafe { sys::mi_malloc_aligned(size, align) }
@@ -276,6 +284,12 @@ unsafe impl RawAlloc for HeapBackend {
     // those would have to keep the number of the heap (five instructions).
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        if is_never_aligned(size, align) {
+            // SAFETY: `new` makes its caller promise a usable heap; the caller
+            // promises the arguments. A block that is aligned `align` bytes
+            // behind its start is aligned (upstream.md: alignment).
+            return unsafe { sys::mi_heap_malloc_aligned_at(self.heap, size, align, align) };
+        }
         // SAFETY: `new` makes its caller promise a usable heap; the caller
         // promises the arguments.
         unsafe { sys::mi_heap_malloc_aligned(self.heap, size, align) }

@@ -52,17 +52,29 @@ pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
 }
 
 /// Returns whether larger blocks of this size are, in practice, aligned to
-/// `align`. They are for powers of two up to an OS page, and for whole OS pages
-/// while several of them share a mimalloc page of the smallest kind. Beyond
-/// that, engine v3 shifts blocks on purpose.
+/// `align`. They are for powers of two up to an OS page, and for two OS pages:
+/// several of them share a mimalloc page of the smallest kind. Beyond that,
+/// engine v3 shifts blocks on purpose.
 #[inline(always)]
 pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
     const PAGE: usize = 4096;
     const SMALL_PAGE_MAX: usize = 8192;
-    (engine::ALIGNS_LARGE_BLOCKS && !PADS)
-        && size & (align - 1) == 0
-        && (size <= PAGE && size.is_power_of_two()
-            || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
+    engine::ALIGNS_LARGE_BLOCKS
+        && !PADS
+        && size <= SMALL_PAGE_MAX
+        && size.is_power_of_two()
+        && align <= size
+        && align <= PAGE
+}
+
+/// Returns whether no size class of engine v3 is aligned to `align` by itself,
+/// so that looking for one is in vain.
+///
+/// The result only chooses between two entries that both align. Blocks over 8
+/// KiB begin at a multiple of 128 at most (`mi_natural_alignment_of_size`).
+#[inline(always)]
+pub(crate) const fn is_never_aligned(size: usize, align: usize) -> bool {
+    engine::ALIGNS_LARGE_BLOCKS && size > 8192 && align > 128 && align <= 4096
 }
 
 /// Returns whether a request must not reach mimalloc. This happens only with
@@ -124,6 +136,18 @@ mod tests {
             (100, 4096),
         ] {
             assert!(!probably_aligned_large(size, align), "{size} {align}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_never_aligned_are_large() {
+        for (size, align) in [(8193, 256), (12_288, 4096), (1 << 20, 4096)] {
+            let expected = cfg!(mimalloc_v3);
+            assert_eq!(is_never_aligned(size, align), expected, "{size} {align}");
+            assert!(!probably_aligned_large(size, align), "{size} {align}");
+        }
+        for (size, align) in [(8192, 4096), (16_384, 128), (16_384, 8192)] {
+            assert!(!is_never_aligned(size, align), "{size} {align}");
         }
     }
 
