@@ -1,30 +1,28 @@
 //! Decides which mimalloc is linked, and tells the crate and its dependents what
 //! that mimalloc is. The other files of this directory do the work.
 
-mod carrier;
 mod env;
 mod headers;
 mod metadata;
 mod network;
 mod patches;
+mod pin;
 mod platform;
 mod settings;
+mod source;
 mod split_build;
-mod sums;
 mod system;
-mod upstream;
 mod vendored;
-#[path = "../src/version.rs"]
-mod version;
 
 #[cfg(feature = "bindgen")]
 mod bindgen;
 
 use std::process::ExitCode;
 
-use headers::{Engine, Headers, Version};
+use headers::Headers;
 use metadata::{Linkage, bound_version};
 use patches::Patches;
+use pin::{Engine, Version};
 use settings::Settings;
 
 fn main() -> ExitCode {
@@ -78,7 +76,7 @@ fn link_vendored() -> Result<(), String> {
     } else {
         Engine::V3
     };
-    let source = upstream::find(engine)?;
+    let source = source::find(engine)?;
     let headers = Headers::read(&source.dir.join("include"))?;
     let patches = source.is_pinned.then(|| Patches::of(engine));
     check_version(&headers, engine, patches)?;

@@ -5,9 +5,9 @@ use core::fmt::Display;
 use std::fs;
 
 use crate::env;
-use crate::headers::{Engine, Headers, Version};
+use crate::headers::Headers;
+use crate::pin::{self, Engine, Parts, Version};
 use crate::settings::Settings;
-use crate::version::Parts;
 
 /// The cfgs of this crate.
 pub(crate) const CFGS: &[&str] = &[
@@ -200,5 +200,5 @@ fn bindings(engine: Engine) -> Result<String, String> {
     let name = format!("src/bindings/{}.rs", engine.name());
     let path = env::cargo_path("CARGO_MANIFEST_DIR").join(name);
     println!("cargo::rerun-if-changed={}", path.display());
-    fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))
+    pin::read(&path)
 }

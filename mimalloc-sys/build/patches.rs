@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::env;
-use crate::headers::Engine;
+use crate::pin::Engine;
 
 #[path = "../src/offsets.rs"]
 mod offsets;

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
+use xshell::{Shell, cmd};
 
-use crate::files;
+use crate::root;
 
 /// The beginning of the requests' names.
 const PREFIX: &str = "codegen_";
@@ -15,36 +16,31 @@ const PREFIX: &str = "codegen_";
 const REQUESTS: usize = 42;
 
 /// Runs the command.
-pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
-    files::no_arguments(args)?;
-    let target = files::root().join("target/codegen");
-    let line =
-        "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
-    let mut cargo = files::cargo(&line.split(' ').collect::<Vec<_>>());
-    files::output(
-        cargo
-            .env("CARGO_TARGET_DIR", &target)
-            .env_remove("RUSTFLAGS"),
-    )?;
-    let dir = target.join("release/examples");
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    let target = root().join("target/codegen");
+    let rustc = cmd!(
+        sh,
+        "cargo rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1"
+    );
+    let rustc = rustc
+        .env("CARGO_TARGET_DIR", &target)
+        .env_remove("RUSTFLAGS");
+    rustc.quiet().run()?;
     let mut assembly = String::new();
-    for name in files::list(&dir)?
-        .iter()
-        .filter(|name| name.ends_with(".s"))
-    {
-        assembly.push_str(&files::read(dir.join(name))?);
+    for path in sh.read_dir(target.join("release/examples"))? {
+        if path.extension().is_some_and(|extension| extension == "s") {
+            assembly.push_str(&sh.read_file(path)?);
+        }
     }
     let functions = functions(&assembly);
     let requests = functions.len() + aliases(&assembly);
-    if requests != REQUESTS {
-        bail!("{requests} of {REQUESTS} requests are in the machine code");
-    }
+    ensure!(
+        requests == REQUESTS,
+        "{requests} of {REQUESTS} requests are in the machine code"
+    );
     let mut bad = 0;
     for (name, body) in &functions {
-        let deciding: Vec<_> = body
-            .iter()
-            .filter(|instruction| decides(instruction))
-            .collect();
+        let deciding: Vec<_> = body.iter().filter(|text| decides(text)).collect();
         if !(deciding.is_empty() || asks_for_heap(name, &deciding)) {
             for instruction in &deciding {
                 println!("{name}: {instruction}");
@@ -52,9 +48,10 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
             bad += deciding.len();
         }
     }
-    if bad != 0 {
-        bail!("{bad} instructions decide at run time what is known at compile time");
-    }
+    ensure!(
+        bad == 0,
+        "{bad} instructions decide at run time what is known at compile time"
+    );
     let longest = functions.values().map(Vec::len).max().unwrap_or(0);
     println!(
         "{REQUESTS} requests of constant layout, none decides on size or alignment; at most \
@@ -115,62 +112,28 @@ fn asks_for_heap(name: &str, deciding: &[&String]) -> bool {
     let of_heap = ["heap_", "shared_", "local_"]
         .iter()
         .any(|kind| name[PREFIX.len()..].starts_with(kind));
+    let is = |text: &str, words: [&str; 2]| words.iter().any(|word| text.starts_with(word));
     // Arm has jumps that compare.
-    let both = deciding
-        .iter()
-        .filter(|text| text.starts_with("cbz") || text.starts_with("cbnz"))
-        .count();
-    let comparisons: Vec<_> = deciding
-        .iter()
-        .filter(|text| text.starts_with("cmp") || text.starts_with("test"))
-        .collect();
+    let both = deciding.iter().filter(|text| is(text, ["cbz", "cbnz"]));
+    let comparisons = deciding.iter().filter(|text| is(text, ["cmp", "test"]));
+    let (both, comparing) = (both.count(), comparisons.clone().count());
     of_heap
-        && comparisons.len() + both <= 2
-        && 2 * comparisons.len() + both == deciding.len()
-        && !comparisons.iter().any(|text| text.contains(['$', '#']))
+        && comparing + both <= 2
+        && 2 * comparing + both == deciding.len()
+        && !comparisons.clone().any(|text| text.contains(['$', '#']))
 }
 
 /// Returns whether an instruction compares, or jumps on a condition. x86 and Arm.
 fn decides(instruction: &str) -> bool {
     let word = instruction.split_whitespace().next().unwrap_or_default();
-    let x86 = (word.starts_with('j') && !word.starts_with("jmp"))
-        || word.starts_with("cmp")
-        || word.starts_with("test")
-        || word.starts_with("set")
-        || word.starts_with("cmov");
-    let arm = word.starts_with("b.")
-        || [
-            "cbz", "cbnz", "tbz", "tbnz", "csel", "cset", "ccmp", "subs", "tst",
-        ]
-        .contains(&word);
-    x86 || arm
+    let x86 = ["cmp", "test", "set", "cmov"];
+    let arm = "cbz cbnz tbz tbnz csel cset ccmp subs tst";
+    x86.iter().any(|start| word.starts_with(start))
+        || (word.starts_with('j') && !word.starts_with("jmp"))
+        || word.starts_with("b.")
+        || arm.split(' ').any(|arm| arm == word)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn branches_are_seen() {
-        let assembly = "codegen_alloc_word:\n\t.cfi_startproc\n\tmovl\t$1, %edi\n\tcmpq\t$9, %rsi\n\
-                        \tjb\t.LBB0_2\n.LBB0_2:\n\tjmpq\t*mi_wmalloc_small@GOTPCREL(%rip)\n\
-                        .Lfunc_end0:\n\t.size\tcodegen_alloc_word, .Lfunc_end0\nother:\n\tje\t.L\n";
-        let functions = functions(assembly);
-        let body = &functions["codegen_alloc_word"];
-        assert_eq!(body.len(), 4);
-        assert_eq!(
-            aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"),
-            2
-        );
-        let deciding: Vec<_> = body
-            .iter()
-            .filter(|instruction| decides(instruction))
-            .collect();
-        assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
-        assert!(!asks_for_heap("codegen_heap_word", &deciding));
-        let whose = ["cmpq\t%rsi, %fs:(%rax)".to_owned(), "jne\t.L1".to_owned()];
-        let whose: Vec<_> = whose.iter().collect();
-        assert!(asks_for_heap("codegen_heap_word", &whose));
-        assert!(!asks_for_heap("codegen_alloc_word", &whose));
-    }
-}
+#[path = "../tests/codegen.rs"]
+mod tests;

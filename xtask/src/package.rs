@@ -1,32 +1,18 @@
 //! `cargo xtask package`: builds the packages as for a registry, and proves that
 //! the packages are complete by building a program from their files alone.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use anyhow::{Context, Error, Result, ensure};
+use xshell::{Shell, cmd};
 
-use anyhow::{Context, Result, ensure};
-
-use crate::engine::{Engine, vendor_dir};
-use crate::{files, vendor};
+use crate::pin::{Engine, Version, read};
+use crate::{vendor, vendor_dir};
 
 /// What we publish, dependencies first.
 const PACKAGES: [&str; 2] = ["mimalloc-sys", "mimalloc"];
 
-/// Files whose absence only users would notice. Every file of upstream's is
-/// checked by its sum.
-const SENTINELS: [(&str, &str); 2] = [
-    (
-        "mimalloc-sys",
-        "Cargo.toml LICENSE-APACHE LICENSE-MIT README.md build/main.rs \
-         build/patches/v2/heap.c build/patches/v3/heap.c src/bindings/v2.rs \
-         src/bindings/v3.rs src/lib.rs vendor/upstream.toml vendor/v2.sha256 vendor/v3.sha256",
-    ),
-    (
-        "mimalloc",
-        "Cargo.toml LICENSE-APACHE LICENSE-MIT README.md build/main.rs build/cfgs.rs src/lib.rs",
-    ),
-];
+/// Files whose absence only readers would notice. The program misses all others, and
+/// the build script compares every file of upstream's.
+const SENTINELS: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
 /// Variables that would send the build of the packaged source elsewhere.
 const REDIRECTIONS: [&str; 4] = [
@@ -38,8 +24,6 @@ const REDIRECTIONS: [&str; 4] = [
 
 /// The program that is built from the packages.
 const PROGRAM: &str = "\
-//! Says which mimalloc is linked.
-
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -70,94 +54,72 @@ mimalloc-sys.path = \"../mimalloc-sys\"
 ";
 
 /// Runs the command.
-pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
-    files::no_arguments(args)?;
+pub(crate) fn run(sh: &Shell) -> Result<()> {
     for engine in Engine::ALL {
-        vendor::check_engine(engine)?;
+        vendor::check(engine)?;
     }
-    // Git ignores the materialised trees, which cargo calls dirty.
-    let mut cargo = files::cargo(&["package", "--quiet", "--allow-dirty", "--no-verify"]);
-    files::output(cargo.args(PACKAGES.map(|package| format!("--package={package}"))))?;
-
-    let temp = tempfile::tempdir()?;
-    for package in PACKAGES {
-        unpack(package, temp.path())?;
-    }
-    check_complete(temp.path())?;
-    let consumer = temp.path().join("consumer");
-    files::write(consumer.join("Cargo.toml"), MANIFEST)?;
-    files::write(consumer.join("src/main.rs"), PROGRAM)?;
-    // The versions that this machine has.
-    files::write(consumer.join("Cargo.lock"), &files::read("Cargo.lock")?)?;
-    for engine in Engine::ALL {
-        build(&consumer, engine)?;
-    }
-    println!("the packages are complete; publish with `cargo publish --allow-dirty`");
-    Ok(())
-}
-
-/// Unpacks a package to `<dir>/<package>`.
-fn unpack(package: &str, dir: &Path) -> Result<()> {
-    let metadata = files::output(&mut files::cargo(&[
-        "metadata",
-        "--format-version=1",
-        "--no-deps",
-    ]))?;
+    let metadata = cmd!(sh, "cargo metadata --format-version=1 --no-deps")
+        .quiet()
+        .read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let mut packages = metadata["packages"].as_array().into_iter().flatten();
-    let version = packages
-        .find(|found| found["name"] == package)
-        .and_then(|found| found["version"].as_str())
-        .with_context(|| format!("the workspace has no package {package}"))?;
     let target = metadata["target_directory"].as_str();
-    let target = PathBuf::from(target.context("cargo names no target directory")?);
-    let name = format!("{package}-{version}");
-    let archive = target.join("package").join(format!("{name}.crate"));
-    let mut tar = Command::new("tar");
-    files::output(tar.arg("-xzf").arg(&archive).arg("-C").arg(dir))?;
-    fs::rename(dir.join(&name), dir.join(package))
-        .with_context(|| format!("{} does not hold {name}/", archive.display()))?;
-    let count = files::list(&dir.join(package))?.len();
-    println!("{package}: {count} files in {}", archive.display());
-    Ok(())
-}
+    let target = target.context("cargo names no target directory")?;
+    // Git ignores the materialised trees, which cargo calls dirty.
+    let which = PACKAGES.map(|package| format!("--package={package}"));
+    cmd!(
+        sh,
+        "cargo package --quiet --allow-dirty --no-verify {which...}"
+    )
+    .quiet()
+    .run()?;
 
-/// Checks the unpacked packages: sentinels, and every vendored file.
-fn check_complete(dir: &Path) -> Result<()> {
-    for (package, sentinels) in SENTINELS {
-        for path in sentinels.split(' ') {
+    let temp = sh.create_temp_dir()?;
+    let dir = temp.path();
+    for package in PACKAGES {
+        let mut packages = metadata["packages"].as_array().into_iter().flatten();
+        let found = packages.find(|found| found["name"] == package);
+        let version = found.and_then(|found| found["version"].as_str());
+        let version = version.with_context(|| format!("the workspace has no {package}"))?;
+        let name = format!("{package}-{version}");
+        cmd!(sh, "tar -xzf {target}/package/{name}.crate -C {dir}")
+            .quiet()
+            .run()?;
+        let unpacked = dir.join(package);
+        std::fs::rename(dir.join(&name), &unpacked).with_context(|| format!("no {name}/"))?;
+        for path in SENTINELS {
             ensure!(
-                dir.join(package).join(path).is_file(),
+                unpacked.join(path).is_file(),
                 "the package {package} lacks {path}: see `include` in {package}/Cargo.toml"
             );
         }
     }
+    sh.write_file(dir.join("consumer/Cargo.toml"), MANIFEST)?;
+    sh.write_file(dir.join("consumer/src/main.rs"), PROGRAM)?;
+    // The versions that this machine has.
+    sh.copy_file("Cargo.lock", dir.join("consumer/Cargo.lock"))?;
     for engine in Engine::ALL {
-        let tree = dir.join("mimalloc-sys/vendor").join(engine.name());
-        vendor::check_tree(&tree, &vendor::committed(engine, &vendor_dir())?.1)?;
+        let _in = sh.push_dir(dir.join("consumer"));
+        let name = engine.name();
+        let run = cmd!(
+            sh,
+            "cargo run --quiet --offline --target-dir ../target --features {name}"
+        );
+        let run = REDIRECTIONS
+            .iter()
+            .fold(run, |run, variable| run.env_remove(variable));
+        let run = run.quiet().env("MIMALLOC_SYS_NO_FETCH", "1");
+        let printed = run
+            .read()
+            .context("the packages do not build by themselves")?;
+        let header = vendor_dir().join(name).join("include/mimalloc.h");
+        let number = Version::of_header(&read(&header).map_err(Error::msg)?);
+        let expected = number.map(|version| format!("linked: {}", version.0));
+        ensure!(
+            Some(&printed) == expected.as_ref(),
+            "built from the packages, {engine} prints `{printed}`, not {expected:?}"
+        );
+        println!("{engine}: builds offline from the packages alone");
     }
-    Ok(())
-}
-
-/// Builds and runs the program with one engine, offline.
-fn build(consumer: &Path, engine: Engine) -> Result<()> {
-    let mut cargo = files::cargo(&["run", "--quiet", "--offline", "--target-dir"]);
-    cargo.arg(consumer.with_file_name("target"));
-    cargo
-        .current_dir(consumer)
-        .args(["--features", engine.name()]);
-    for name in REDIRECTIONS {
-        cargo.env_remove(name);
-    }
-    cargo.env("MIMALLOC_SYS_NO_FETCH", "1");
-    let printed = files::output(&mut cargo).context("the packages do not build by themselves")?;
-    let version = vendor::committed(engine, &vendor_dir())?.0.version;
-    let expected = format!("linked: {}", version.number());
-    let printed = printed.trim();
-    ensure!(
-        printed == expected,
-        "built from the packages, {engine} prints `{printed}`, not `{expected}`"
-    );
-    println!("{engine}: mimalloc {version} builds offline from the packages alone");
+    println!("the packages are complete; publish with `cargo publish --allow-dirty`");
     Ok(())
 }
