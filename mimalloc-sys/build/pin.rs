@@ -119,12 +119,23 @@ impl Pin {
         value.ok_or_else(|| format!("upstream.toml lacks `{key}`"))
     }
 
-    /// Returns the package that carries the source, if one does.
-    pub(crate) fn carrier(&self) -> Result<Carrier, String> {
+    /// Returns the package that carries the source, if one does. The version is the
+    /// one on which the manifest above `vendor` depends.
+    pub(crate) fn carrier(&self, vendor: &Path) -> Result<Carrier, String> {
+        let [package, path] = [self.get("carrier")?, self.get("path")?].map(str::to_owned);
+        let manifest = read(&vendor.join("../Cargo.toml"))?;
+        // As a line, or as the table that `cargo vendor` makes of the line.
+        let (line, table) = (format!("{package} = {{"), format!(".{package}]"));
+        let is_its = |found: &&str| found.starts_with(&line) || found.ends_with(&table);
+        let mut lines = manifest.lines().skip_while(|found| !is_its(found)).take(2);
+        let version = lines.find_map(|line| line.split_once("version = \"="));
+        let version = version.and_then(|(_, rest)| rest.split('"').next());
+        let version =
+            version.ok_or_else(|| format!("Cargo.toml has no exact version of {package}"));
         Ok(Carrier {
-            package: self.get("carrier")?.to_owned(),
-            version: self.get("carrier-version")?.to_owned(),
-            path: self.get("path")?.to_owned(),
+            version: version?.to_owned(),
+            package,
+            path,
         })
     }
 }

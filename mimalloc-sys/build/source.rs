@@ -48,7 +48,7 @@ pub(crate) fn find(engine: Engine) -> Result<Source, String> {
                 .to_owned(),
         )
     } else {
-        let carrier = Pin::read(&vendor, engine).and_then(|pin| pin.carrier());
+        let carrier = Pin::read(&vendor, engine).and_then(|pin| pin.carrier(&vendor));
         let carrier = carrier.map_err(|e| {
             format!(
                 "No package carries it: {e} for {engine}. In its workspace, `cargo xtask vendor` \

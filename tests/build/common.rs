@@ -26,7 +26,8 @@ pub(crate) fn vendor_dir() -> PathBuf {
 
 /// Returns the carrier of an engine.
 pub(crate) fn carrier(engine: Engine) -> Carrier {
-    Pin::read(&vendor_dir(), engine).unwrap().carrier().unwrap()
+    let pin = Pin::read(&vendor_dir(), engine).unwrap();
+    pin.carrier(&vendor_dir()).unwrap()
 }
 
 /// Returns the directory to which cargo unpacked the carrier of an engine.

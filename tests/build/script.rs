@@ -93,6 +93,8 @@ impl World {
             let to = root.join("package/vendor").join(name);
             fs::copy(vendor_dir().join(name), to).unwrap();
         }
+        let manifest = common::root().join("mimalloc-sys/Cargo.toml");
+        fs::copy(manifest, root.join("package/Cargo.toml")).unwrap();
         for engine in Engine::ALL {
             let bindings = format!("src/bindings/{engine}.rs");
             let from = common::root().join("mimalloc-sys").join(&bindings);

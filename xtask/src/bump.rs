@@ -6,8 +6,15 @@ use xshell::{Shell, cmd};
 
 use crate::pin::{Carrier, Engine, Pin, Version, sha256};
 use crate::source::{self, Source, UPSTREAM_GIT};
-use crate::tidy::{LOCKS, MANIFEST, NOWHERE};
 use crate::{api, bindgen, bindings, engine, read, tidy, vendor, vendor_dir};
+
+/// The packages with lock files that name the carriers.
+const LOCKED: [&str; 3] = [".", "tests/peers/rows/ours", "tests/peers/rows/ours-v2"];
+
+/// The manifest that depends on the carriers, and the condition, true nowhere, under
+/// which it does.
+const MANIFEST: &str = "mimalloc-sys/Cargo.toml";
+const NOWHERE: &str = "cfg(any())";
 
 /// Moves an engine to another version, and lists the functions and options that differ
 #[derive(clap::Args)]
@@ -55,13 +62,17 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let path = vendor_dir().join("upstream.toml");
     sh.write_file(&path, with_pin(&read(&path)?, engine, pin)?)?;
     sh.write_file(vendor_dir().join(format!("{engine}.sha256")), list)?;
-    let manifest = with_carrier(&read(MANIFEST)?, old.carrier().ok(), args.carrier.as_ref())?;
+    let manifest = with_carrier(
+        &read(MANIFEST)?,
+        old.carrier(&vendor_dir()).ok(),
+        args.carrier.as_ref(),
+    )?;
     sh.write_file(MANIFEST, manifest)?;
     sh.write_file(bindings(engine), fresh)?;
     tidy::restate(sh, engine, &version.to_string())?;
     // Cargo writes the manifest's carriers and version into the lock files.
-    for lock in LOCKS {
-        let manifest = lock.replace(".lock", ".toml");
+    for package in LOCKED {
+        let manifest = format!("{package}/Cargo.toml");
         cmd!(
             sh,
             "cargo metadata --format-version 1 --manifest-path {manifest}"
@@ -109,7 +120,6 @@ fn pin(source: &Source, version: Version, args: &Args) -> Table {
     match (&args.carrier, &args.from) {
         (Some(carrier), _) => {
             table["carrier"] = value(&carrier.package);
-            table["carrier-version"] = value(&carrier.version);
             table["path"] = value(&carrier.path);
         }
         (_, from) => {

@@ -4,8 +4,6 @@ mod api;
 mod bindgen;
 mod bump;
 mod ci;
-mod codegen;
-mod package;
 mod source;
 mod tidy;
 mod vendor;
@@ -63,12 +61,21 @@ fn main() -> Result<()> {
         Command::Bump(args) => bump::run(&sh, &args),
         Command::Api(args) => api::run(&args),
         Command::Tidy => tidy::run(),
-        Command::Package => package::run(&sh),
-        Command::Codegen => codegen::run(&sh),
+        Command::Package => test(&sh, "package"),
+        Command::Codegen => test(&sh, "codegen"),
         Command::Ci(args) => ci::run(&args),
         Command::Bench(Peers { args }) => peers(&sh, "bench", args),
         Command::Lto(Peers { args }) => peers(&sh, "lto", args),
     }
+}
+
+/// Runs a test of `tests/build`.
+fn test(sh: &Shell, name: &str) -> Result<()> {
+    let test = cmd!(
+        sh,
+        "cargo test --quiet -p mimalloc-build-tests --test {name}"
+    );
+    Ok(test.quiet().run()?)
 }
 
 /// Runs the comparison, a package of its own that needs none of the dependencies here.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
 use crate::pin::{Carrier, Engine, Pin, Sums, Version, read};
-use crate::root;
+use crate::{root, vendor_dir};
 
 /// Upstream's repository: the second witness of what a carrier holds.
 pub(crate) const UPSTREAM_GIT: &str = "https://github.com/microsoft/mimalloc";
@@ -25,7 +25,11 @@ pub(crate) struct Source {
 impl Source {
     /// Takes the source that a pin names.
     pub(crate) fn of_pin(pin: &Pin) -> Result<Self> {
-        match (pin.carrier(), pin.get("git"), pin.get("git-ref")) {
+        match (
+            pin.carrier(&vendor_dir()),
+            pin.get("git"),
+            pin.get("git-ref"),
+        ) {
             (Ok(carrier), ..) => Self::of_carrier(&carrier),
             (_, Ok(url), Ok(reference)) => checkout(url, reference),
             (Err(e), ..) => Err(Error::msg(e)),

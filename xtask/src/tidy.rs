@@ -9,25 +9,16 @@ use serde::Deserialize;
 use toml_edit::{DocumentMut, Item};
 use xshell::Shell;
 
-use crate::pin::{Carrier, Engine, Pin};
+use crate::pin::{Engine, Pin};
 use crate::{ci, read, tracked, vendor_dir};
 
 const TABLE: &str = "xtask/tidy.toml";
 
+/// The manifest whose features the steps of the CI test.
+const RAW: &str = "mimalloc-sys/Cargo.toml";
+
 /// The documentation, as patterns of git.
 const PAGES: &str = "README.md mimalloc-sys/README.md mimalloc/docs/* ARCHITECTURE.md";
-
-/// The lock files that name `mimalloc-sys`.
-pub(crate) const LOCKS: [&str; 3] = [
-    "Cargo.lock",
-    "tests/peers/rows/ours/Cargo.lock",
-    "tests/peers/rows/ours-v2/Cargo.lock",
-];
-
-/// The manifest that depends on the carriers, and the condition, true nowhere, under
-/// which it does.
-pub(crate) const MANIFEST: &str = "mimalloc-sys/Cargo.toml";
-pub(crate) const NOWHERE: &str = "cfg(any())";
 
 #[derive(Deserialize)]
 struct Table {
@@ -53,7 +44,7 @@ impl Table {
 /// Runs the command.
 pub(crate) fn run() -> Result<()> {
     let table = Table::load()?;
-    let mut mistakes = carriers()?;
+    let mut mistakes = Vec::new();
     for statement in &table.statements {
         mistakes.extend(statement.mistakes()?);
     }
@@ -70,7 +61,7 @@ pub(crate) fn run() -> Result<()> {
         &pages,
         None,
     )?);
-    mistakes.extend(features(MANIFEST, &read(MANIFEST)?, &pages, Some(&tested))?);
+    mistakes.extend(features(RAW, &read(RAW)?, &pages, Some(&tested))?);
     for mistake in &mistakes {
         println!("{mistake}");
     }
@@ -173,57 +164,6 @@ fn features(
         }
         if tested.is_some_and(|tested| !tested.contains(name)) {
             mistakes.push(format!("xtask/ci.toml: no step tests feature `{name}`"));
-        }
-    }
-    Ok(mistakes)
-}
-
-/// Names what the manifest and the lock files say in contradiction to the pins.
-pub(crate) fn carriers() -> Result<Vec<String>> {
-    let pins = Engine::ALL.map(|engine| Pin::read(&vendor_dir(), engine));
-    let pins = pins.into_iter().collect::<Result<Vec<_>, _>>();
-    let pins = pins.map_err(Error::msg)?;
-    let carriers: Vec<_> = pins.iter().filter_map(|pin| pin.carrier().ok()).collect();
-    contradictions(&carriers, &read(MANIFEST)?, read)
-}
-
-/// Compares texts with the carriers. Cargo itself compares the checksums.
-fn contradictions(
-    carriers: &[Carrier],
-    manifest: &str,
-    read: impl Fn(&'static str) -> Result<String>,
-) -> Result<Vec<String>> {
-    let manifest: DocumentMut = manifest.parse()?;
-    let target = manifest.get("target");
-    let table = target.and_then(|target| target.get(NOWHERE)?.get("dependencies"));
-    let table = table.and_then(Item::as_table_like);
-    let mut mistakes = Vec::new();
-    for carrier in carriers {
-        let (package, exact) = (&carrier.package, format!("={}", carrier.version));
-        let found = table.and_then(|table| table.get(package));
-        let stated = found.and_then(|found| found.get("version")?.as_str());
-        let default = found.and_then(|found| found.get("default-features")?.as_bool());
-        if stated != Some(&exact) || default != Some(false) {
-            mistakes.push(format!(
-                "{MANIFEST}: depend for `{NOWHERE}` on {package} `{exact}` without default \
-                 features: upstream.toml pins it so; `cargo xtask bump` keeps both alike"
-            ));
-        }
-        let locked = format!("name = \"{package}\"\nversion = \"{}\"\n", carrier.version);
-        for lock in LOCKS {
-            if !read(lock)?.replace('\r', "").contains(&locked) {
-                mistakes.push(format!(
-                    "{lock}: lacks {}: run `cargo metadata` in its directory",
-                    carrier.name()
-                ));
-            }
-        }
-    }
-    for (name, _) in table.into_iter().flat_map(|table| table.iter()) {
-        if carriers.iter().all(|carrier| carrier.package != name) {
-            mistakes.push(format!(
-                "{MANIFEST}: {name} is no carrier of a pin: take it out"
-            ));
         }
     }
     Ok(mistakes)

@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::pin::{Engine, Pin, Sums, sha256};
 use crate::source::{self, Source, UPSTREAM_GIT};
-use crate::{engine, tidy, vendor_dir};
+use crate::{engine, vendor_dir};
 
 /// Copies upstream's pinned source to vendor/mimalloc/{v3,v2}, or checks the copies
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let tag = args.upstream.then(|| format!("{UPSTREAM_GIT}#v{version}"));
         let what = match args.from.as_ref().or(tag.as_ref()) {
             None if args.check => {
-                check(engine)?;
+                check(engine, &vendor)?;
                 "as listed".to_owned()
             }
             Some(spec) if args.check => {
@@ -60,17 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Compares the materialised tree of `engine` with the committed list and the
-/// pin, and the pin with the manifest and the lock files.
-pub(crate) fn check(engine: Engine) -> Result<()> {
-    if let Some(mistake) = tidy::carriers()?.first() {
-        bail!("{mistake}");
-    }
-    check_in(engine, &vendor_dir())
-}
-
 /// Checks the pin, the list and the tree of `engine` in the directory `vendor`.
-fn check_in(engine: Engine, vendor: &Path) -> Result<()> {
+fn check(engine: Engine, vendor: &Path) -> Result<()> {
     const HELP: &str = "run `cargo xtask vendor` to materialise upstream's source afresh";
     let (pin, sums) = committed(engine, vendor)?;
     let tree = vendor.join(engine.name());
@@ -80,12 +71,9 @@ fn check_in(engine: Engine, vendor: &Path) -> Result<()> {
     if let [first, rest @ ..] = &sums.compare(&found)[..] {
         bail!("{at}/{first}, and {} more differ: {HELP}", rest.len());
     }
-    let (version, pinned) = (
-        source::version(engine, &tree)?.to_string(),
-        pin.get("version"),
-    );
+    let (version, pinned) = (source::version(engine, &tree)?, pin.get("version"));
     ensure!(
-        pinned.as_ref() == Ok(&&*version),
+        pinned == Ok(&*version.to_string()),
         "{at} holds {version}, upstream.toml says {pinned:?}"
     );
     Ok(())

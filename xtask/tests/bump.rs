@@ -69,8 +69,7 @@ fn a_pin_moves_alone() {
     let carried = table(&["--carrier", "d@1.2.3:p", "--released", "2026"], None);
     let head = "# Why.\n\n[v3]\nversion = \"3.7.0\"\n";
     let tail = "\n[v2]\nversion = \"2.5.2\"\n";
-    let middle =
-        "released = \"2026\"\ncarrier = \"d\"\ncarrier-version = \"1.2.3\"\npath = \"p\"\n";
+    let middle = "released = \"2026\"\ncarrier = \"d\"\npath = \"p\"\n";
     assert_eq!(carried, format!("{head}{middle}{tail}"));
     // A tag stays, a branch becomes its commit, and a directory becomes upstream's tag.
     for (from, commit, url, reference) in [

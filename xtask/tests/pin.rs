@@ -41,17 +41,38 @@ fn trees_older_than_the_crates_take_are_refused() {
 #[test]
 fn pins_are_read_by_table() {
     let temp = tempfile::tempdir().unwrap();
+    let vendor = temp.path().join("vendor");
+    fs::create_dir(&vendor).unwrap();
     let text = "# carrier = \"no\"\n[v3]\r\nversion = \"3.6.1\"\r\ncarrier = \"c\"\r\n\
-                carrier-version = \"0.7.3\"\r\npath = \"c_src\"\r\n\r\n[v2]\nversion = \"2.5.2\"\n";
-    fs::write(temp.path().join("upstream.toml"), text).unwrap();
-    let [v3, v2] = Engine::ALL.map(|engine| Pin::read(temp.path(), engine).unwrap());
+                path = \"c_src\"\r\n\r\n[v2]\nversion = \"2.5.2\"\n";
+    fs::write(vendor.join("upstream.toml"), text).unwrap();
+    let [v3, v2] = Engine::ALL.map(|engine| Pin::read(&vendor, engine).unwrap());
     assert_eq!(
         [v3.get("version"), v2.get("version")],
         [Ok("3.6.1"), Ok("2.5.2")]
     );
-    let carrier = v3.carrier().unwrap();
-    assert_eq!((&*carrier.name(), &*carrier.path), ("c-0.7.3", "c_src"));
-    assert_eq!(v2.carrier().unwrap_err(), "upstream.toml lacks `carrier`");
+    assert_eq!(
+        v2.carrier(&vendor).unwrap_err(),
+        "upstream.toml lacks `carrier`"
+    );
+    for (manifest, expected) in [
+        (
+            "cc = \"1\"\nc = { version = \"=0.7.3\", a = 1 }\r\n",
+            Ok("c-0.7.3"),
+        ),
+        (
+            "[cc]\n[x.\"y\".dependencies.c]\nversion = \"=0.7.4\"\n",
+            Ok("c-0.7.4"),
+        ),
+        (
+            "c = { version = \"0.7.3\" }\n",
+            Err("Cargo.toml has no exact version of c"),
+        ),
+    ] {
+        fs::write(temp.path().join("Cargo.toml"), manifest).unwrap();
+        let name = v3.carrier(&vendor).map(|carrier| carrier.name());
+        assert_eq!(name.as_deref().map_err(String::as_str), expected);
+    }
 }
 
 /// Reads a list; `A` stands for a sum.

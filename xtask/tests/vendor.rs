@@ -58,13 +58,13 @@ fn pin(vendor: &Path, sums: &Sums) {
 
 /// Returns what the check says about a vendor directory that it must refuse.
 fn complaint(vendor: &Path) -> String {
-    format!("{:#}", check_in(Engine::V3, vendor).unwrap_err())
+    format!("{:#}", check(Engine::V3, vendor).unwrap_err())
 }
 
 #[test]
 fn only_the_wanted_files_are_taken() {
     let vendor = vendor();
-    check_in(Engine::V3, vendor.path()).unwrap();
+    check(Engine::V3, vendor.path()).unwrap();
     let tree = vendor.path().join("v3");
     let expected = [
         "LICENSE",
@@ -141,14 +141,14 @@ fn another_source_is_refused_and_the_old_tree_stays() {
     write(&changed, "prim, and a function more");
     let error = take().unwrap_err().to_string();
     assert!(error.contains("prim.c differs"), "{error}");
-    check_in(Engine::V3, vendor.path()).unwrap();
+    check(Engine::V3, vendor.path()).unwrap();
     assert_eq!(fs::read_dir(vendor.path()).unwrap().count(), 3);
     let tree = vendor.path().join("v3");
     fs::remove_dir_all(&tree).unwrap();
     assert!(take().is_err() && !tree.exists());
     write(&changed, "prim");
     take().unwrap();
-    check_in(Engine::V3, vendor.path()).unwrap();
+    check(Engine::V3, vendor.path()).unwrap();
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_second_witness_is_compared_and_nothing_is_changed() {
     write(other.path().join("LICENSE"), "another");
     let error = compare(&source, &sums).unwrap_err().to_string();
     assert!(error.contains("1 differences:\nLICENSE differs"), "{error}");
-    check_in(Engine::V3, vendor.path()).unwrap();
+    check(Engine::V3, vendor.path()).unwrap();
 }
 
 #[cfg(unix)]
@@ -202,6 +202,6 @@ fn links_and_pipes_are_refused() {
         assert!(format!("{:#}", bad.unwrap_err()).contains("neither a file nor"));
         fs::remove_file(upstream.path().join(name)).unwrap();
         take(vendor.path(), upstream.path()).unwrap();
-        check_in(Engine::V3, vendor.path()).unwrap();
+        check(Engine::V3, vendor.path()).unwrap();
     }
 }

@@ -1,13 +1,14 @@
-//! `cargo xtask codegen`: reads the release machine code of requests whose
-//! layout is constant, and fails on any test or branch that is left in it, but
-//! for those of heaps that are not about the layout.
+//! Reads the release machine code of requests whose layout is constant, and fails on
+//! any test or branch that is left in it, but for those of heaps that are not about
+//! the layout. The requests are in `tests/codegen`.
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
 
-use anyhow::{Result, ensure};
-use xshell::{Shell, cmd};
-
-use crate::root;
+use common::{cargo, output, root};
 
 /// The beginning of the requests' names.
 const PREFIX: &str = "codegen_";
@@ -15,26 +16,24 @@ const PREFIX: &str = "codegen_";
 /// The number of requests: seven kinds for six types.
 const REQUESTS: usize = 42;
 
-/// Runs the command.
-pub(crate) fn run(sh: &Shell) -> Result<()> {
+#[test]
+fn requests_of_constant_layout_decide_nothing() {
     let target = root().join("target/codegen");
-    let rustc = cmd!(
-        sh,
-        "cargo rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1"
-    );
-    let rustc = rustc
-        .env("CARGO_TARGET_DIR", &target)
-        .env_remove("RUSTFLAGS");
-    rustc.quiet().run()?;
+    let line =
+        "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
+    let mut cargo = cargo();
+    cargo.args(line.split(' ')).env_remove("RUSTFLAGS");
+    output(cargo.env("CARGO_TARGET_DIR", &target));
     let mut assembly = String::new();
-    for path in sh.read_dir(target.join("release/examples"))? {
+    for entry in fs::read_dir(target.join("release/examples")).unwrap() {
+        let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "s") {
-            assembly.push_str(&sh.read_file(path)?);
+            assembly.push_str(&fs::read_to_string(path).unwrap());
         }
     }
     let functions = functions(&assembly);
     let requests = functions.len() + aliases(&assembly);
-    ensure!(
+    assert!(
         requests == REQUESTS,
         "{requests} of {REQUESTS} requests are in the machine code"
     );
@@ -48,7 +47,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
             bad += deciding.len();
         }
     }
-    ensure!(
+    assert!(
         bad == 0,
         "{bad} instructions decide at run time what is known at compile time"
     );
@@ -57,7 +56,6 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         "{REQUESTS} requests of constant layout, none decides on size or alignment; at most \
          {longest} instructions"
     );
-    Ok(())
 }
 
 /// Returns the instructions of each request.
@@ -134,6 +132,26 @@ fn decides(instruction: &str) -> bool {
         || arm.split(' ').any(|arm| arm == word)
 }
 
-#[cfg(test)]
-#[path = "../tests/codegen.rs"]
-mod tests;
+#[test]
+fn branches_are_seen() {
+    let assembly = "codegen_alloc_word:\n\t.cfi_startproc\n\tmovl\t$1, %edi\n\tcmpq\t$9, %rsi\n\
+                    \tjb\t.LBB0_2\n.LBB0_2:\n\tjmpq\t*mi_wmalloc_small@GOTPCREL(%rip)\n\
+                    .Lfunc_end0:\n\t.size\tcodegen_alloc_word, .Lfunc_end0\nother:\n\tje\t.L\n";
+    let functions = functions(assembly);
+    let body = &functions["codegen_alloc_word"];
+    assert_eq!(body.len(), 4);
+    assert_eq!(
+        aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"),
+        2
+    );
+    let deciding: Vec<_> = body
+        .iter()
+        .filter(|instruction| decides(instruction))
+        .collect();
+    assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
+    assert!(!asks_for_heap("codegen_heap_word", &deciding));
+    let whose = ["cmpq\t%rsi, %fs:(%rax)".to_owned(), "jne\t.L1".to_owned()];
+    let whose: Vec<_> = whose.iter().collect();
+    assert!(asks_for_heap("codegen_heap_word", &whose));
+    assert!(!asks_for_heap("codegen_alloc_word", &whose));
+}
