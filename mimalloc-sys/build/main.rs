@@ -10,7 +10,6 @@ mod pin;
 mod platform;
 mod settings;
 mod source;
-mod split_build;
 mod system;
 mod vendored;
 

@@ -3,23 +3,12 @@
 
 use crate::env;
 
-/// How the C side finds its thread-local variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tls {
-    /// The compiler's default; the source picks another way by itself.
-    Default,
-    /// The fastest model, which needs room in the static TLS block of the process.
-    InitialExec,
-    /// A model that also works in libraries that are loaded late.
-    LocalDynamic,
-}
-
 /// The choices for one target.
 #[derive(Debug)]
 pub(crate) struct Platform {
-    pub(crate) tls: Tls,
-    /// The source is compiled as C++ (`/TP`).
-    pub(crate) is_cpp: bool,
+    /// How C finds its thread-local variables: the compiler's TLS model. Without one the
+    /// source picks another way by itself.
+    pub(crate) tls: Option<&'static str>,
     /// The source is compiled in two halves at once.
     pub(crate) splits_build: bool,
     pub(crate) defines: Vec<(&'static str, &'static str)>,
@@ -35,21 +24,15 @@ impl Platform {
         let os = env::cargo("CARGO_CFG_TARGET_OS");
         let libc = env::cargo("CARGO_CFG_TARGET_ENV");
         let arch = env::cargo("CARGO_CFG_TARGET_ARCH");
-        let is_msvc = libc == "msvc";
-        let is_windows = os == "windows";
         Self {
             tls: tls(&os, &libc),
-            // Upstream asks for C++ with MSVC, for its atomics (CMake,
-            // MI_USE_CXX). Without /EHsc `mi_new` still reports failure instead of
-            // throwing through Rust.
-            is_cpp: is_msvc,
             // CMake compiles file by file on every system, but the halves were only
             // tested on this one.
             splits_build: os == "linux",
             defines: defines(&os, &libc),
             libraries: libraries(&os, &libc, &arch),
-            is_windows,
-            is_msvc,
+            is_windows: os == "windows",
+            is_msvc: libc == "msvc",
             is_apple: env::cargo("CARGO_CFG_TARGET_VENDOR") == "apple",
         }
     }
@@ -62,17 +45,18 @@ impl Platform {
     }
 }
 
-fn tls(os: &str, libc: &str) -> Tls {
+fn tls(os: &str, libc: &str) -> Option<&'static str> {
     match (os, libc) {
-        // musl refuses initial-exec in libraries loaded late. CMake compiles its
-        // static library with this model (microsoft/mimalloc#644). In a program the
-        // linker produces the same code as with initial-exec.
-        ("linux", "musl" | "ohos") => Tls::LocalDynamic,
-        // CMake uses this model. glibc and FreeBSD keep room for late loaders.
-        ("linux" | "freebsd" | "netbsd" | "dragonfly", _) => Tls::InitialExec,
+        // musl refuses the fastest model, initial-exec, in libraries loaded late. CMake
+        // compiles its static library with this one (microsoft/mimalloc#644). In a
+        // program the linker produces the same code as with initial-exec.
+        ("linux", "musl" | "ohos") => Some("local-dynamic"),
+        // CMake uses this model, which needs room in the static TLS block of the
+        // process. glibc and FreeBSD keep room for late loaders.
+        ("linux" | "freebsd" | "netbsd" | "dragonfly", _) => Some("initial-exec"),
         // Windows uses TlsAlloc, macOS, Android and OpenBSD pthread keys
         // (prim-tls.h). Nothing is known of other systems.
-        _ => Tls::Default,
+        _ => None,
     }
 }
 

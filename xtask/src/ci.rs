@@ -1,14 +1,14 @@
 //! `cargo xtask ci`: runs the steps of `ci.toml`, which explains them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::{read, root, tidy};
@@ -172,61 +172,53 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     } else {
         let is_ci = env::var("CI").is_ok_and(|value| value == "true");
-        let results = run_all(&table, args.jobs, is_ci);
-        let [passed, failed, skipped] = results.map(|names| names.len());
+        let results = run_all(&table, args.jobs, is_ci)?;
+        for (name, outcome) in &results {
+            if *outcome != Outcome::Passed {
+                println!("{outcome:?} {name}");
+            }
+        }
+        let counts = [Outcome::Passed, Outcome::Failed, Outcome::Skipped];
+        let counts = counts.map(|one| results.iter().filter(|(_, other)| *other == one).count());
+        let [passed, failed, skipped] = counts;
         println!("ci: {passed} passed, {failed} failed, {skipped} skipped");
         ensure!(failed == 0, "{failed} of {count} steps failed");
     }
     Ok(())
 }
 
-/// The names of the steps that passed, failed and were skipped.
-type Results = [Vec<String>; 3];
-const PASSED: usize = 0;
-const FAILED: usize = 1;
-const SKIPPED: usize = 2;
-
-/// Runs the steps: those that are `first` one after the other, and then those of each
-/// target directory, for as many directories at once as there are `jobs`.
-fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Results {
-    let mut lanes = BTreeMap::<_, Vec<&Step>>::new();
-    for step in &table.step {
-        let lane = (!step.first, &step.target);
-        lanes.entry(lane).or_default().push(step);
-    }
-    let results = Mutex::new(Results::default());
-    for is_first in [true, false] {
-        let lanes = lanes.iter().filter(|((later, _), _)| *later != is_first);
-        let lanes = Mutex::new(lanes.map(|(_, steps)| steps).collect::<VecDeque<_>>());
-        let work = || {
-            loop {
-                let lane = lock(&lanes).pop_front();
-                let Some(steps) = lane else { return };
-                for step in steps {
-                    let result = run_step(step, &table.needs, jobs > 1, is_ci);
-                    lock(&results)[result].push(step.name.clone());
-                }
-            }
-        };
-        // A panic of a worker comes out of the scope.
-        thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
-    }
-    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for (what, names) in [
-        ("failed ", &results[FAILED]),
-        ("skipped", &results[SKIPPED]),
-    ] {
-        names.iter().for_each(|name| println!("{what} {name}"));
-    }
-    results
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Runs the steps: those that are `first`, and then those of each target directory one
+/// after the other, for as many directories at once as there are `jobs`.
+fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Result<Vec<(&str, Outcome)>> {
+    let mut lanes = [true, false].map(|_| BTreeMap::<_, Vec<&Step>>::new());
+    for step in &table.step {
+        let lanes = &mut lanes[usize::from(!step.first)];
+        lanes.entry(&step.target).or_default().push(step);
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(jobs).build()?;
+    let mut results = Vec::new();
+    for lanes in lanes {
+        let lanes: Vec<Vec<&Step>> = lanes.into_values().collect();
+        let all = || {
+            lanes.par_iter().flat_map_iter(|steps| {
+                let steps = steps.iter();
+                steps.map(|step| (&*step.name, run_step(step, &table.needs, jobs > 1, is_ci)))
+            })
+        };
+        results.extend(pool.install(|| all().collect::<Vec<_>>()));
+    }
+    Ok(results)
 }
 
 /// Runs one step, if the machine has what the step needs.
-fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: bool) -> usize {
+fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: bool) -> Outcome {
     let name = &step.name;
     println!("\n=== {name}");
     if let Some(need) = step.needs.as_ref().and_then(|name| needs.get(name)) {
@@ -235,7 +227,7 @@ fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: boo
             let fails = is_ci && !need.optional;
             let what = ["SKIPPED", "FAILED, because this can be installed"][usize::from(fails)];
             println!("!!! {what}: {name}: needs {}", need.hint);
-            return if fails { FAILED } else { SKIPPED };
+            return [Outcome::Skipped, Outcome::Failed][usize::from(fails)];
         }
     }
     let start = Instant::now();
@@ -259,7 +251,7 @@ fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: boo
     printed.extend(end.into_bytes());
     // In one piece, so that the lines of steps side by side don't mix.
     let _ = std::io::stdout().lock().write_all(&printed);
-    if passed { PASSED } else { FAILED }
+    [Outcome::Failed, Outcome::Passed][usize::from(passed)]
 }
 
 #[cfg(test)]
