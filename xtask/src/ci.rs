@@ -111,16 +111,6 @@ fn command(script: &str) -> Command {
     command
 }
 
-/// Returns the features of the crates that the tests of the steps turn on.
-pub(crate) fn features() -> Result<BTreeSet<String>> {
-    let steps = Table::load()?.step;
-    let lines = steps.iter().flat_map(|step| step.run.lines());
-    let tests = lines.filter(|line| line.starts_with("cargo test "));
-    let words = tests.flat_map(|line| line.split([' ', ',']));
-    let names = words.map(|word| word.trim_start_matches("mimalloc/").to_owned());
-    Ok(names.collect())
-}
-
 /// Runs the steps of xtask/ci.toml: every check beyond `cargo test --workspace`
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -256,4 +246,4 @@ fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: boo
 
 #[cfg(test)]
 #[path = "../tests/ci.rs"]
-mod tests;
+pub(crate) mod tests;

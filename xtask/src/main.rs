@@ -15,6 +15,7 @@ mod pin;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -51,7 +52,17 @@ struct Peers {
     args: Vec<OsString>,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    run().map_or_else(
+        |error| {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn run() -> Result<()> {
     let command = Command::parse();
     let sh = Shell::new()?;
     sh.change_dir(root());
@@ -60,22 +71,19 @@ fn main() -> Result<()> {
         Command::Bindgen(args) => bindgen::run(&sh, &args),
         Command::Bump(args) => bump::run(&sh, &args),
         Command::Api(args) => api::run(&args),
-        Command::Tidy => tidy::run(),
-        Command::Package => test(&sh, "package"),
-        Command::Codegen => test(&sh, "codegen"),
+        Command::Tidy => test(&sh, "-p xtask tidy::"),
+        Command::Package => test(&sh, "-p mimalloc-build-tests --test package"),
+        Command::Codegen => test(&sh, "-p mimalloc-build-tests --test codegen"),
         Command::Ci(args) => ci::run(&args),
         Command::Bench(Peers { args }) => peers(&sh, "bench", args),
         Command::Lto(Peers { args }) => peers(&sh, "lto", args),
     }
 }
 
-/// Runs a test of `tests/build`.
-fn test(sh: &Shell, name: &str) -> Result<()> {
-    let test = cmd!(
-        sh,
-        "cargo test --quiet -p mimalloc-build-tests --test {name}"
-    );
-    Ok(test.quiet().run()?)
+/// Runs tests: a check that asserts is one.
+fn test(sh: &Shell, which: &str) -> Result<()> {
+    let which = which.split(' ');
+    Ok(cmd!(sh, "cargo test --quiet {which...}").quiet().run()?)
 }
 
 /// Runs the comparison, a package of its own that needs none of the dependencies here.

@@ -15,6 +15,16 @@ hint = ''
 optional = true
 ";
 
+/// Returns the features of the crates that the tests of the steps turn on.
+pub(crate) fn features() -> BTreeSet<String> {
+    let steps = Table::load().unwrap().step;
+    let lines = steps.iter().flat_map(|step| step.run.lines());
+    let tests = lines.filter(|line| line.starts_with("cargo test "));
+    let words = tests.flat_map(|line| line.split([' ', ',']));
+    let names = words.map(|word| word.trim_start_matches("mimalloc/").to_owned());
+    names.collect()
+}
+
 /// Runs the steps of a table; returns the names of those that passed, failed and
 /// were skipped.
 fn ran(steps: &str, jobs: usize, is_ci: bool) -> [String; 3] {
