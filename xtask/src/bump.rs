@@ -5,7 +5,7 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 use xshell::{Shell, cmd};
 
 use crate::pin::{Carrier, Engine, Pin, Version, sha256};
-use crate::source::{self, Source, UPSTREAM_GIT};
+use crate::source::{self, Source};
 use crate::{api, bindgen, bindings, engine, read, tidy, vendor, vendor_dir};
 
 /// The packages with lock files that name the carriers.
@@ -57,8 +57,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let sums = source.sums()?;
     vendor::materialise(&source, &vendor_dir().join(engine.name()), &sums)?;
     let list = vendor::render(&sums);
-    let mut pin = pin(&source, version, args);
-    pin["digest"] = value(sha256(list.as_bytes()));
+    let pin = pin(version, &list, args);
     let path = vendor_dir().join("upstream.toml");
     sh.write_file(&path, with_pin(&read(&path)?, engine, pin)?)?;
     sh.write_file(vendor_dir().join(format!("{engine}.sha256")), list)?;
@@ -85,7 +84,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
          statement of the version: see `git diff`"
     );
     if args.carrier.is_none() {
-        println!("no package carries this version: a fresh clone must run `cargo xtask vendor`");
+        println!(
+            "no package carries this version: a fresh clone must run `cargo xtask vendor`, which \
+             takes upstream's tag"
+        );
     }
     let number = bound.split_once("MI_MALLOC_VERSION: u32 = ");
     let number = number.and_then(|(_, rest)| rest.split(';').next());
@@ -108,34 +110,18 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Makes the table of the pin.
-fn pin(source: &Source, version: Version, args: &Args) -> Table {
-    let tag = format!("v{version}");
+/// Makes the table of the pin. Without a carrier, the source is that of upstream's tag.
+fn pin(version: Version, list: &str, args: &Args) -> Table {
     let mut table = Table::new();
     table["version"] = value(version.to_string());
-    let day = source.commit.as_ref().map(|(_, day)| day);
-    if let Some(day) = args.released.as_ref().or(day) {
+    if let Some(day) = &args.released {
         table["released"] = value(day);
     }
-    match (&args.carrier, &args.from) {
-        (Some(carrier), _) => {
-            table["carrier"] = value(&carrier.package);
-            table["path"] = value(&carrier.path);
-        }
-        (_, from) => {
-            // A path of this machine means nothing elsewhere; the sums tell whether
-            // upstream's tag holds the same. A branch moves, a commit doesn't.
-            let place = from.as_ref().and_then(|from| from.rsplit_once('#'));
-            let place = place.filter(|(url, _)| url.contains("://") || url.contains('@'));
-            let (url, reference) = match (place, &source.commit) {
-                (Some((url, reference)), _) if reference == tag => (url, &tag),
-                (Some((url, _)), Some((id, _))) => (url, id),
-                _ => (UPSTREAM_GIT, &tag),
-            };
-            table["git"] = value(url);
-            table["git-ref"] = value(reference);
-        }
+    if let Some(carrier) = &args.carrier {
+        table["carrier"] = value(&carrier.package);
+        table["path"] = value(&carrier.path);
     }
+    table["digest"] = value(sha256(list.as_bytes()));
     table
 }
 

@@ -17,22 +17,15 @@ pub(crate) const UPSTREAM_GIT: &str = "https://github.com/microsoft/mimalloc";
 pub(crate) struct Source {
     /// The directory that holds `include/` and `src/`.
     pub(crate) dir: PathBuf,
-    /// The commit and its day, if the tree came from git.
-    pub(crate) commit: Option<(String, String)>,
     _checkout: Option<TempDir>,
 }
 
 impl Source {
-    /// Takes the source that a pin names.
+    /// Takes the source that a pin names: a carrier's, or that of upstream's tag.
     pub(crate) fn of_pin(pin: &Pin) -> Result<Self> {
-        match (
-            pin.carrier(&vendor_dir()),
-            pin.get("git"),
-            pin.get("git-ref"),
-        ) {
-            (Ok(carrier), ..) => Self::of_carrier(&carrier),
-            (_, Ok(url), Ok(reference)) => checkout(url, reference),
-            (Err(e), ..) => Err(Error::msg(e)),
+        match pin.get("carrier") {
+            Ok(_) => Self::of_carrier(&pin.carrier(&vendor_dir()).map_err(Error::msg)?),
+            Err(_) => checkout(UPSTREAM_GIT, &tag(pin)?),
         }
     }
 
@@ -46,14 +39,15 @@ impl Source {
             dir.map_err(Error::msg)
         };
         // Those who are offline may have the package already.
-        let dir = ask(true).or_else(|_| ask(false))?;
-        Ok(Self::plain(dir))
+        let (dir, _checkout) = (ask(true).or_else(|_| ask(false))?, None);
+        Ok(Self { dir, _checkout })
     }
 
     /// Takes `<dir>`, `<dir>#<ref>` or `<git-url>#<ref>`.
     pub(crate) fn of_spec(spec: &str) -> Result<Self> {
         if Path::new(spec).is_dir() {
-            return Ok(Self::plain(fs::canonicalize(spec)?));
+            let (dir, _checkout) = (fs::canonicalize(spec)?, None);
+            return Ok(Self { dir, _checkout });
         }
         match spec.rsplit_once('#') {
             Some((place, reference)) if !place.is_empty() && !reference.is_empty() => {
@@ -62,16 +56,6 @@ impl Source {
                 checkout(&place, reference)
             }
             _ => bail!("`{spec}` is neither a directory nor `<git-url>#<tag, branch or commit>`"),
-        }
-    }
-
-    /// Takes a directory as it is.
-    fn plain(dir: PathBuf) -> Self {
-        let (commit, _checkout) = (None, None);
-        Self {
-            dir,
-            commit,
-            _checkout,
         }
     }
 
@@ -110,13 +94,16 @@ fn checkout(place: &str, reference: &str) -> Result<Source> {
         git(&["checkout", "--quiet", reference])
             .with_context(|| format!("{place} has no tag, branch or commit `{reference}`"))?;
     }
-    let log = git(&["log", "-1", "--format=%H %cs"])?;
-    let (id, day) = log.split_once(' ').context("git log is empty")?;
     Ok(Source {
         dir: temp.path().to_path_buf(),
-        commit: Some((id.to_owned(), day.to_owned())),
         _checkout: Some(temp),
     })
+}
+
+/// Returns upstream's tag of the pinned version.
+pub(crate) fn tag(pin: &Pin) -> Result<String> {
+    let version = pin.get("version").map_err(Error::msg)?;
+    Ok(format!("v{version}"))
 }
 
 /// Reads the version of the tree at `dir` and checks that `engine` can take it.

@@ -34,8 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             continue;
         }
         let (pin, sums) = committed(engine, &vendor)?;
-        let version = pin.get("version").map_err(Error::msg)?;
-        let tag = args.upstream.then(|| format!("{UPSTREAM_GIT}#v{version}"));
+        let version = source::tag(&pin)?;
+        let tag = args.upstream.then(|| format!("{UPSTREAM_GIT}#{version}"));
         let what = match args.from.as_ref().or(tag.as_ref()) {
             None if args.check => {
                 check(engine, &vendor)?;
