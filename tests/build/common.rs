@@ -1,4 +1,4 @@
-//! What the tests of the build share.
+//! Finds the repository, the pins and the source for the tests of the build.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
