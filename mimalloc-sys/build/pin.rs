@@ -123,7 +123,7 @@ impl Pin {
     /// one on which the manifest above `vendor` depends.
     pub(crate) fn carrier(&self, vendor: &Path) -> Result<Carrier, String> {
         let [package, path] = [self.get("carrier")?, self.get("path")?].map(str::to_owned);
-        let manifest = read(&vendor.join("../Cargo.toml"))?;
+        let manifest = read(&vendor.with_file_name("Cargo.toml"))?;
         // As a line, or as the table that `cargo vendor` makes of the line.
         let (line, table) = (format!("{package} = {{"), format!(".{package}]"));
         let is_its = |found: &&str| found.starts_with(&line) || found.ends_with(&table);
