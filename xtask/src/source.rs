@@ -46,7 +46,7 @@ impl Source {
     /// Takes `<dir>`, `<dir>#<ref>` or `<git-url>#<ref>`.
     pub(crate) fn of_spec(spec: &str) -> Result<Self> {
         if Path::new(spec).is_dir() {
-            let (dir, _checkout) = (fs::canonicalize(spec)?, None);
+            let (dir, _checkout) = (PathBuf::from(spec), None);
             return Ok(Self { dir, _checkout });
         }
         match spec.rsplit_once('#') {
