@@ -398,6 +398,16 @@ fn a_nearer_setting_goes_first() {
 }
 
 #[test]
+fn a_version_without_carrier_comes_from_git() {
+    let said = World::new().write("package/Cargo.toml", "").fails(&[
+        "No package carries it: Cargo.toml has no exact version of",
+        "`cargo xtask vendor` gets it from git",
+        "MIMALLOC_SYS_SOURCE_DIR",
+    ]);
+    assert_eq!(said.asked, [""; 0]);
+}
+
+#[test]
 fn a_package_without_source_is_not_completed() {
     let said = World::new()
         .unpack(&carrier_dir("home/registry/src/index.crates.io-0"))
