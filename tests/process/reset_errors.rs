@@ -1,0 +1,58 @@
+//! Resets heaps whose blocks other threads freed, and lets mimalloc look for lists and
+//! counts that do not fit each other. Such errors go unnoticed in release builds.
+//!
+//! The test has a process of its own, because a process has one count of errors.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+use std::thread;
+
+use allocator_api2_02::alloc::Allocator;
+use mimalloc::hooks::{self, ErrorPolicy};
+use mimalloc::{Heap, MiMalloc};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
+
+/// A block that another thread frees.
+struct Foreign(NonNull<u8>, Layout);
+
+// SAFETY: only one thread has the block at a time, and any thread frees a block.
+unsafe impl Send for Foreign {}
+
+/// Fills pages of some sizes, lets another thread free a part of the blocks, and
+/// leaves the rest.
+fn use_up(heap: &Heap) {
+    let mut foreign = Vec::new();
+    for at in 0..2_000 {
+        let size = [16, 128, 128, 700, 6_000][at % 5];
+        let layout = Layout::from_size_align(size, 8).unwrap();
+        let block = heap.allocate(layout).unwrap().cast();
+        if at % 3 != 0 {
+            foreign.push(Foreign(block, layout));
+        }
+    }
+    let free = move || {
+        for Foreign(block, layout) in foreign {
+            // SAFETY: a live block of mimalloc of this layout.
+            unsafe { MiMalloc.deallocate(block, layout) };
+        }
+    };
+    thread::spawn(free).join().unwrap();
+}
+
+#[test]
+fn resets_leave_nothing_for_mimalloc_to_report() {
+    hooks::set_error_policy(ErrorPolicy::Ignore);
+    let mut heap = Heap::new().unwrap();
+    for round in 0..40 {
+        use_up(&heap);
+        let keep = [0, 64 << 10, 1 << 20, usize::MAX][round % 4];
+        heap.reset_keeping(keep).unwrap();
+        if round % 3 == 0 {
+            heap.collect(true);
+        }
+    }
+    use_up(&heap);
+    drop(heap);
+    assert_eq!(hooks::error_count(), 0);
+}
