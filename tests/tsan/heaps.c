@@ -119,6 +119,39 @@ static void abandon_at_once(void) {
   }
 }
 
+#define CLASSES 10
+#define PIECE   100   // blocks of some full pages for each thread
+
+static void*             pieces[CLASSES][THREADS][PIECE];
+static pthread_barrier_t at_once;
+
+static void* free_halves(void* argument) {
+  const size_t thread = (size_t)((char*)argument - (char*)pieces);
+  for (size_t class = 0; class < CLASSES; class++) {
+    pthread_barrier_wait(&at_once);
+    for (size_t i = 0; i < PIECE; i += 2) { mi_free(pieces[class][thread][i]); }
+  }
+  return NULL;
+}
+
+// Threads without a theap make full pages of the same size class available at once.
+static void free_in_full_pages_at_once(void) {
+  pthread_barrier_init(&at_once, NULL, THREADS);
+  for (size_t round = 0; round < 6*ROUNDS; round++) {
+    mi_heap_t* const heap = mi_heap_new();   // gives its full pages up
+    for (size_t class = 0; class < CLASSES; class++) {
+      for (size_t i = 0; i < THREADS*PIECE; i++) {
+        pieces[class][i / PIECE][i % PIECE] = mi_heap_malloc(heap, 1100 + class*class*80);
+      }
+    }
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++) { spawn(threads, i, free_halves, (char*)pieces + i); }
+    join(threads);
+    heap_drop(heap);
+  }
+  pthread_barrier_destroy(&at_once);
+}
+
 static void* own_heap(void* argument) {
   (void)argument;
   mi_heap_t* heap = heap_new();
@@ -142,6 +175,7 @@ static void many_heaps(void) {
 int main(void) {
   reset_after_foreign_frees();
   abandon_at_once();
+  free_in_full_pages_at_once();
   many_heaps();
   puts("ok");
   return 0;
