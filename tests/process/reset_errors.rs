@@ -23,7 +23,7 @@ unsafe impl Send for Foreign {}
 /// leaves the rest.
 fn use_up(heap: &Heap) {
     let mut foreign = Vec::new();
-    for at in 0..2_000 {
+    for at in 0..800 {
         let size = [16, 128, 128, 700, 6_000][at % 5];
         let layout = Layout::from_size_align(size, 8).unwrap();
         let block = heap.allocate(layout).unwrap().cast();
