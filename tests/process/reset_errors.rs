@@ -1,5 +1,6 @@
 //! Resets heaps whose blocks other threads freed, and lets mimalloc look for lists and
-//! counts that do not fit each other. Such errors go unnoticed in release builds.
+//! counts that do not fit each other. Such errors go unnoticed in release builds. Pages
+//! are committed bit by bit, so that a free list must not go beyond what was in use.
 //!
 //! The test has a process of its own, because a process has one count of errors.
 
@@ -9,9 +10,9 @@ use std::thread;
 
 use allocator_api2_02::alloc::Allocator;
 use mimalloc::hooks::{self, ErrorPolicy};
-use mimalloc::{Heap, MiMalloc};
+use mimalloc::{Arena, Heap, MiMalloc};
 #[cfg(not(mimalloc_owned_heaps))]
-use mimalloc_tests::NewHeap as _;
+use mimalloc_tests::{NewHeap as _, NewInArena as _};
 
 /// A block that another thread frees.
 struct Foreign(NonNull<u8>, Layout);
@@ -24,7 +25,12 @@ unsafe impl Send for Foreign {}
 fn use_up(heap: &Heap) {
     let mut foreign = Vec::new();
     for at in 0..800 {
-        let size = [16, 128, 128, 700, 6_000][at % 5];
+        // Nine blocks of the large size end just before what is committed of their page.
+        let size = if at % 89 == 0 {
+            40_000
+        } else {
+            [16, 128, 128, 700, 6_000][at % 5]
+        };
         let layout = Layout::from_size_align(size, 8).unwrap();
         let block = heap.allocate(layout).unwrap().cast();
         if at % 3 != 0 {
@@ -40,10 +46,8 @@ fn use_up(heap: &Heap) {
     thread::spawn(free).join().unwrap();
 }
 
-#[test]
-fn resets_leave_nothing_for_mimalloc_to_report() {
-    hooks::set_error_policy(ErrorPolicy::Ignore);
-    let mut heap = Heap::new().unwrap();
+/// Resets the heap with each kind of limit, and drops the heap.
+fn reset_often(mut heap: Heap) {
     for round in 0..40 {
         use_up(&heap);
         let keep = [0, 64 << 10, 1 << 20, usize::MAX][round % 4];
@@ -55,4 +59,14 @@ fn resets_leave_nothing_for_mimalloc_to_report() {
     use_up(&heap);
     drop(heap);
     assert_eq!(hooks::error_count(), 0);
+}
+
+#[test]
+fn resets_leave_nothing_for_mimalloc_to_report() {
+    hooks::set_error_policy(ErrorPolicy::Ignore);
+    reset_often(Heap::new().unwrap());
+    #[cfg(mimalloc_v3)]
+    mimalloc::Option::PageCommitOnDemand.set(1).unwrap();
+    // The memory of this arena is not committed.
+    reset_often(Heap::new_in(Arena::reserve(64 << 20).unwrap()).unwrap());
 }
