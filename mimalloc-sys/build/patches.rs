@@ -85,6 +85,11 @@ const V3: Patches = Patches {
             fragment: include_str!("patches/v3/process.c"),
             reason: "nothing tells that a thread's theaps are about to be freed",
         },
+        Patch {
+            file: "profile/sample-profile.c",
+            fragment: include_str!("patches/v3/sample-profile.c"),
+            reason: "sampled blocks that end with their heap count as used for ever",
+        },
     ],
     inline_alloc: Some(include_str!("patches/v3/inline_alloc.h")),
 };

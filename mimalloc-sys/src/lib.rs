@@ -127,6 +127,18 @@ unsafe extern "C" {
     /// `heap` is live and not a main heap.
     pub fn mimalloc_sys_heap_make_resettable(heap: *mut mi_heap_t);
 
+    /// Copies the profiler, the NUMA node and the bytes that a debug fill preserves
+    /// to a heap that takes the place of another.
+    ///
+    /// The function is not one of upstream's, and exists only where the pinned
+    /// source of engine v3 is compiled (metadata `patched`).
+    ///
+    /// # Safety
+    ///
+    /// - Both heaps are live.
+    /// - No thread has allocated in `to` yet.
+    pub fn mimalloc_sys_heap_copy_settings(to: *mut mi_heap_t, from: *mut mi_heap_t);
+
     /// Not one of upstream's: frees all blocks of a heap, keeps up to about `keep`
     /// bytes of its pages, and returns true. Returns false and does nothing where
     /// that is not possible or does not pay: in builds that guard, track or check

@@ -27,6 +27,33 @@ mod profiled {
         }
     }
 
+    #[inline(never)]
+    fn fill_until_the_reset(heap: &Heap) {
+        fill_the_heap(heap);
+        std::hint::black_box(());
+    }
+
+    #[inline(never)]
+    fn fill_for_good(heap: &Heap) {
+        fill_the_heap(heap);
+        std::hint::black_box(());
+    }
+
+    /// Deletes a heap whose blocks go on.
+    ///
+    /// # Safety
+    ///
+    /// No other thread frees a block of the heap.
+    #[inline(never)]
+    unsafe fn fill_and_delete(profiler: &Profiler) {
+        let heap = Heap::new().unwrap();
+        profiler.attach_heap(&heap).unwrap();
+        profiler.start();
+        fill_the_heap(&heap);
+        // SAFETY: the caller promises it.
+        unsafe { heap.delete_keeping_blocks() };
+    }
+
     pub(super) fn main() {
         pprof::in_folder("profiler-heap", one_heap);
     }
@@ -56,7 +83,21 @@ mod profiled {
         }
         let mut heap = Heap::new().unwrap();
         profiler.attach_heap(&heap).unwrap();
+        profiler.start();
         mimalloc_tests::hold_with_resets(&mut heap, 9, 60);
+        heap.reset().unwrap();
+        fill_until_the_reset(&heap);
+        heap.reset().unwrap();
+        fill_for_good(&heap);
+        let mut emptied = Heap::new().unwrap();
+        profiler.attach_heap(&emptied).unwrap();
+        profiler.start();
+        std::thread::scope(|scope| {
+            scope.spawn(|| fill_until_the_reset(&emptied));
+        });
+        emptied.reset_keeping(0).unwrap();
+        // SAFETY: no block of the heap is freed meanwhile.
+        unsafe { fill_and_delete(&profiler) };
         profiler.snapshot();
         profiler.stop();
 
@@ -73,6 +114,22 @@ mod profiled {
             let [objects, bytes, ..] = profile.of("fill_the_heap");
             assert!(objects > 5 && bytes == 64 * objects, "{objects} {bytes}");
             assert!(!profile.has("keep_many_boxes"));
+        }
+        // A block that ends with its heap or by a reset is not in use any more.
+        let last = Profile::read(files.last().unwrap());
+        for (function, is_used) in [
+            ("one_heap", true),
+            ("fill_until_the_reset", false),
+            ("fill_for_good", true),
+            ("fill_and_delete", true),
+        ] {
+            let [made, _, used, bytes] = last.of(function);
+            assert!(made > 5, "{function}: {made}");
+            assert_eq!(
+                (used > 5, bytes > 0),
+                (is_used, is_used),
+                "{function}: {used} {bytes}"
+            );
         }
     }
 }
