@@ -13,7 +13,7 @@ use allocator_api2_04::vec::Vec as Vec04;
 use mimalloc::arena::{ArenaOptions, NodeOptions, RegionAttributes, SystemOptions};
 use mimalloc::hooks::{ErrorCode, ErrorKind, ErrorPolicy, Output};
 use mimalloc::option::{OptionErrorKind, ReadWhen, Unit};
-use mimalloc::stats::ProcessInfo;
+use mimalloc::stats::{Metric, MetricKind, MetricLabel, MetricUnit, ProcessInfo};
 use mimalloc::{
     AllocError, Areas, Arena, ArenaError, Blocks, Heap, HeapArea, HeapBlock, HeapCString,
     HeapError, HeapUsage, LocalHeap, MiMalloc, OptionError, SharedHeap, Version,
@@ -47,6 +47,7 @@ fn types_go_where_they_may() {
     }
     every!(plain: MiMalloc, Arena, Version, ErrorCode, ErrorKind, ErrorPolicy);
     every!(plain: mimalloc::Option, OptionErrorKind, Unit, ReadWhen);
+    every!(plain: Metric, MetricKind, MetricLabel, MetricUnit);
     every!(copied: RegionAttributes, HeapArea, HeapBlock, HeapUsage, Output);
     every!(copied: ArenaOptions, SystemOptions, NodeOptions);
     every!(anywhere: ProcessInfo, HeapCString, HeapCString<MiMalloc>);
