@@ -16,7 +16,7 @@ use mimalloc::option::{OptionErrorKind, ReadWhen, Unit};
 use mimalloc::stats::{Metric, MetricKind, MetricLabel, MetricUnit, ProcessInfo};
 use mimalloc::{
     AllocError, Areas, Arena, ArenaError, Blocks, Heap, HeapArea, HeapBlock, HeapCString,
-    HeapError, HeapUsage, LocalHeap, MiMalloc, OptionError, SharedHeap, Version,
+    HeapError, HeapString, HeapUsage, LocalHeap, MiMalloc, OptionError, SharedHeap, Version,
 };
 
 fn debug<T: Debug + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
@@ -58,6 +58,7 @@ fn types_go_where_they_may() {
     debug::<Blocks<'static>>();
     anywhere::<Vec02<u8, MiMalloc>>();
     anywhere::<Vec04<u8, MiMalloc>>();
+    every!(anywhere: HeapString, HeapString<MiMalloc>);
 
     #[cfg(mimalloc_v3)]
     {
@@ -67,6 +68,7 @@ fn types_go_where_they_may() {
         every!(anywhere: Areas<'static>, Blocks<'static>);
         anywhere::<Vec02<u8, &Heap>>();
         anywhere::<HeapCString<&Heap>>();
+        anywhere::<HeapString<&Heap>>();
     }
     #[cfg(mimalloc_owned_heaps)]
     {
