@@ -39,6 +39,11 @@ struct Patch {
 }
 
 impl Patches {
+    /// Returns each patched file, with the fault that the patch corrects.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.files.iter().map(|patch| (patch.file, patch.reason))
+    }
+
     /// Returns the patches of `engine`.
     pub(crate) fn of(engine: Engine) -> &'static Self {
         match engine {

@@ -33,6 +33,7 @@ mod bindings {
     #[cfg(all(mimalloc_v2, not(any(mimalloc_other_version, feature = "bindgen"))))]
     include!("bindings/v2.rs");
 }
+pub mod build;
 #[cfg(mimalloc_default_theap)]
 mod default_theap;
 #[cfg(mimalloc_inline)]

@@ -43,6 +43,8 @@ mod guarded;
 mod heap;
 #[cfg(mimalloc_heap_pool)]
 mod heap_pool;
+#[cfg(all(feature = "std", feature = "allocator-api2-04"))]
+mod heap_string;
 pub mod hooks;
 mod local_heap;
 pub mod option;
@@ -66,10 +68,12 @@ pub use crate::heap::default_guard::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
 #[cfg(mimalloc_heap_pool)]
 pub use crate::heap_pool::{HeapPool, HeapPoolOptions, PooledHeap};
+#[cfg(all(feature = "std", feature = "allocator-api2-04"))]
+pub use crate::heap_string::HeapString;
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
 #[cfg(mimalloc_profiler)]
-pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
+pub use crate::profiler::*;
 pub use crate::shared_heap::SharedHeap;
 pub use crate::string::HeapCString;
 pub use crate::version::{Version, is_redirected, version};
