@@ -59,3 +59,43 @@ fn blink_alloc_takes_its_chunks_from_heaps() {
         blink.reset();
     }
 }
+
+/// Takes the chunks of another bump arena from our heaps, through its wrapper for
+/// each version of the trait.
+#[cfg(feature = "ecosystem")]
+#[test]
+fn bump_scope_takes_its_chunks_from_heaps() {
+    use bump_scope::Bump;
+    use bump_scope::alloc::compat::{AllocatorApi2V02Compat, AllocatorApi2V04Compat};
+
+    let heap = Heap::new().unwrap();
+    let mut old: Bump<_> = Bump::new_in(AllocatorApi2V02Compat(&heap));
+    let mut new: Bump<_> = Bump::new_in(AllocatorApi2V04Compat(&heap));
+    for round in 0..10_u64 {
+        let numbers = [
+            old.alloc_slice_copy(&[round; 5_000]),
+            new.alloc_slice_copy(&[round; 5_000]),
+        ];
+        for numbers in numbers {
+            assert!(heap.contains::<[u64]>(&numbers));
+            assert_eq!(numbers[4_999], round);
+        }
+        old.reset();
+        new.reset();
+    }
+}
+
+/// Makes a box and a list of each version of allocator-api2 in a heap.
+#[test]
+fn both_versions_of_allocator_api2_have_boxes_and_lists() {
+    let heap = Heap::new().unwrap();
+    let old = allocator_api2_02::boxed::Box::new_in(1_u64, &heap);
+    let new = allocator_api2_04::boxed::Box::new_in(2_u64, &heap);
+    let mut list = allocator_api2_02::vec::Vec::new_in(&heap);
+    let mut other = allocator_api2_04::vec::Vec::new_in(&heap);
+    list.push(*old);
+    other.push(*new);
+    assert!(heap.contains(&*old) && heap.contains(&*new));
+    assert!(heap.contains(list.as_slice()) && heap.contains(other.as_slice()));
+    assert_eq!((list[0], other[0]), (1, 2));
+}
