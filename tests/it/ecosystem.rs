@@ -99,3 +99,44 @@ fn both_versions_of_allocator_api2_have_boxes_and_lists() {
     assert!(heap.contains(list.as_slice()) && heap.contains(other.as_slice()));
     assert_eq!((list[0], other[0]), (1, 2));
 }
+
+/// Makes one collection of each crate in one of our allocators.
+#[cfg(feature = "ecosystem")]
+macro_rules! each_form_takes {
+    ($allocator:expr) => {{
+        use bump_scope::alloc::compat::{AllocatorApi2V02Compat, AllocatorApi2V04Compat};
+
+        let mut map = hashbrown::HashMap::new_in($allocator);
+        map.insert(1_u32, 2_u32);
+        let mut old = allocator_api2_02::vec::Vec::new_in($allocator);
+        old.push(map[&1]);
+        let new = allocator_api2_04::boxed::Box::new_in(old[0], $allocator);
+        let mut small = smallvec::SmallVec::<u32, 1, _>::new_in($allocator);
+        small.extend([*new, 3]);
+        let blink = blink_alloc::Blink::new_in(blink_alloc::BlinkAlloc::new_in($allocator));
+        let sum = blink.put(small[0] + small[1]);
+        let bump: bump_scope::Bump<_> =
+            bump_scope::Bump::new_in(AllocatorApi2V02Compat($allocator));
+        let other: bump_scope::Bump<_> =
+            bump_scope::Bump::new_in(AllocatorApi2V04Compat($allocator));
+        let sum = bump.alloc(*sum + 1);
+        assert_eq!(*other.alloc(*sum + 1), 7);
+    }};
+}
+
+#[cfg(feature = "ecosystem")]
+#[test]
+fn each_form_takes_each_allocator() {
+    each_form_takes!(MiMalloc);
+    let heap = Heap::new().unwrap();
+    each_form_takes!(&heap);
+    let shared = SharedHeap::new().unwrap();
+    each_form_takes!(shared.clone());
+    heap.with_local(|local| each_form_takes!(local));
+    #[cfg(mimalloc_owned_heaps)]
+    {
+        let pool = mimalloc::HeapPool::new();
+        let pooled = pool.take().unwrap();
+        each_form_takes!(&*pooled);
+    }
+}
