@@ -84,6 +84,13 @@ pub mod docs {
     pub mod choosing {
         #![doc = include_str!("../docs/choosing.md")]
     }
+    pub mod recipes {
+        // The recipes use all of engine v3.
+        #![cfg_attr(
+            any(not(doctest), mimalloc_profiler),
+            doc = include_str!("../docs/recipes.md")
+        )]
+    }
     pub mod threads {
         #![doc = include_str!("../docs/threads.md")]
     }
