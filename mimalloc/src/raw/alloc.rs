@@ -62,14 +62,10 @@ pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u
         // alignment is a power of two, and the caller promises the rest. No other
         // code has the block.
         unsafe { alloc_and_check::<S, false>(backend, size, align, block) }
-    } else if probably_aligned_large(size, align) {
-        // SAFETY: the caller promises a usable backend; any size and power of
-        // two is valid.
-        unsafe { alloc_and_check_large(backend, size, align) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
-        unsafe { aligned::<S, false>(backend, size, align) }
+        unsafe { over_aligned(backend, size, align) }
     }
 }
 
@@ -153,7 +149,10 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     unsafe { aligned::<S, ZERO>(backend, size, align) }
 }
 
-/// Allocates an over-aligned block as [`alloc_and_check`] does, of any size.
+/// Allocates an over-aligned block of any size.
+///
+/// The function is not inlined: a larger [`allocate`] would be inlined less often,
+/// and small blocks would lose what is known of their layout.
 ///
 /// # Safety
 ///
@@ -161,15 +160,17 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
 /// - `align` is a power of two.
 /// - `backend` is usable on this thread.
 #[inline(never)]
-unsafe fn alloc_and_check_large<S: RawAlloc>(backend: S, size: usize, align: usize) -> *mut u8 {
-    // SAFETY: the caller promises a usable backend; any size is valid.
-    let block = unsafe { backend.malloc(size) };
-    if is_aligned(block, align) {
-        return block.cast();
+unsafe fn over_aligned<S: RawAlloc>(backend: S, size: usize, align: usize) -> *mut u8 {
+    if probably_aligned_large(size, align) {
+        // SAFETY: the caller promises a usable backend; any size is valid.
+        let block = unsafe { backend.malloc(size) };
+        if is_aligned(block, align) {
+            return block.cast();
+        }
+        // SAFETY: mimalloc returned the block, or null, just now and no other
+        // code has the pointer; `mi_free` also takes null.
+        unsafe { sys::mi_free(block) };
     }
-    // SAFETY: mimalloc returned the block, or null, just now and no other code
-    // has the pointer; `mi_free` also takes null.
-    unsafe { sys::mi_free(block) };
     // SAFETY: the caller promises a usable backend; any size and power of two
     // is valid.
     unsafe { aligned::<S, false>(backend, size, align) }
