@@ -72,8 +72,10 @@ pub use crate::heap_pool::{HeapPool, HeapPoolOptions, PooledHeap};
 pub use crate::heap_string::HeapString;
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
+#[cfg(all(mimalloc_profiler, feature = "std"))]
+pub use crate::profiler::SnapshotError;
 #[cfg(mimalloc_profiler)]
-pub use crate::profiler::*;
+pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared_heap::SharedHeap;
 pub use crate::string::HeapCString;
 pub use crate::version::{Version, is_redirected, version};

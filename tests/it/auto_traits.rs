@@ -93,8 +93,10 @@ fn types_go_where_they_may() {
     }
     #[cfg(all(mimalloc_profile, not(mimalloc_other_version)))]
     {
-        use mimalloc::{Profiler, ProfilerError, ProfilerOptions};
+        use mimalloc::{Profiler, ProfilerError, ProfilerOptions, SnapshotError};
         every!(anywhere: Profiler);
+        // An `io::Error` may hold anything, so it may not cross `catch_unwind`.
+        anywhere::<SnapshotError>();
         every!(anywhere: ProfilerOptions);
         every!(error: ProfilerError);
     }

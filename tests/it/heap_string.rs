@@ -172,8 +172,8 @@ fn maps_find_text_by_str() {
     assert!(tree.contains_key(&*other));
     assert!(other > format_in!(&heap, "a") && "b" == other);
     let std = String::from("b");
-    assert!(other == std);
-    assert!(std == other);
+    assert_eq!(other, std);
+    assert_eq!(std, other);
     assert_eq!(HeapString::<MiMalloc>::default(), "");
     let mut sum = other;
     sum += "c";

@@ -17,32 +17,6 @@ fn the_numbers_make_sense() {
     assert!(later.user + later.system >= info.user + info.system);
 }
 
-/// Checks that `current_rss` is no number of mimalloc's: this memory is the
-/// system's.
-#[test]
-#[cfg(target_os = "linux")]
-fn resident_memory_follows_the_program() {
-    use std::alloc::{GlobalAlloc, Layout, System};
-
-    const SIZE: usize = 256 << 20;
-
-    let rss = || mimalloc::stats::process_info().current_rss.unwrap();
-    let before = rss();
-    let layout = Layout::from_size_align(SIZE, 4096).unwrap();
-    // SAFETY: the size is not 0.
-    let block = unsafe { System.alloc(layout) };
-    assert!(!block.is_null());
-    // SAFETY: the block has `SIZE` bytes.
-    unsafe { block.write_bytes(1, SIZE) };
-    let with_block = rss();
-    // SAFETY: allocated with this layout, and not used any more.
-    unsafe { System.dealloc(block, layout) };
-    let after = rss();
-    // Other tests of this process take and return memory meanwhile.
-    assert!(with_block > before + SIZE / 2, "{before} {with_block}");
-    assert!(after < with_block - SIZE / 2, "{with_block} {after}");
-}
-
 #[test]
 fn metrics_are_the_numbers_of_the_json_text() {
     let info = mimalloc::stats::process_info();
