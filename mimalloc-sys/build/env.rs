@@ -1,7 +1,7 @@
 //! Reads the environment; no other file does, apart from cargo's own variables in
-//! `carrier.rs`. Each variable of this crate is looked up as `<TARGET>_NAME` first
-//! (upper case, underscores), then as `NAME`. Each look-up has cargo run the build
-//! script again when the value changes.
+//! `network.rs` and `pin.rs`. Each variable of this crate is looked up as
+//! `<TARGET>_NAME` first (upper case, underscores), then as `NAME`. Each look-up has
+//! cargo run the build script again when the value changes.
 
 use std::env;
 use std::ffi::OsString;

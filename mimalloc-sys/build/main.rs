@@ -1,32 +1,29 @@
 //! Decides which mimalloc is linked, and tells the crate and its dependents what
 //! that mimalloc is. The other files of this directory do the work.
 
-mod carrier;
 mod env;
 mod headers;
 mod inlined;
 mod metadata;
 mod network;
 mod patches;
+mod pin;
 mod platform;
 mod settings;
-mod split_build;
-mod sums;
+mod source;
 mod system;
-mod upstream;
 mod vendored;
-#[path = "../src/version.rs"]
-mod version;
 
 #[cfg(feature = "bindgen")]
 mod bindgen;
 
 use std::process::ExitCode;
 
-use headers::{Engine, Headers, Version};
+use headers::Headers;
 use inlined::Inlined;
 use metadata::{Linkage, bound_version};
 use patches::Patches;
+use pin::{Engine, Version};
 use platform::Platform;
 use settings::Settings;
 
@@ -81,7 +78,7 @@ fn link_vendored() -> Result<(), String> {
     } else {
         Engine::V3
     };
-    let source = upstream::find(engine)?;
+    let source = source::find(engine)?;
     let headers = Headers::read(&source.dir.join("include"))?;
     let patches = source.is_pinned.then(|| Patches::of(engine));
     check_version(&headers, engine, patches)?;

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::env;
-use crate::headers::Engine;
 use crate::inlined::Inlined;
+use crate::pin::Engine;
 
 #[path = "../src/offsets.rs"]
 mod offsets;

@@ -20,8 +20,6 @@ pub(crate) struct Platform {
     pub(crate) tls: Tls,
     /// Rust code can read the C side's thread-local variables.
     pub(crate) reads_thread_locals: bool,
-    /// The source is compiled as C++ (`/TP`).
-    pub(crate) is_cpp: bool,
     /// The source is compiled in two halves at once.
     pub(crate) splits_build: bool,
     pub(crate) defines: Vec<(&'static str, &'static str)>,
@@ -37,23 +35,17 @@ impl Platform {
         let os = env::cargo("CARGO_CFG_TARGET_OS");
         let libc = env::cargo("CARGO_CFG_TARGET_ENV");
         let arch = env::cargo("CARGO_CFG_TARGET_ARCH");
-        let is_msvc = libc == "msvc";
-        let is_windows = os == "windows";
         let tls = tls(&os, &libc);
         Self {
             reads_thread_locals: reads_thread_locals(tls, &os, &libc, &arch),
             tls,
-            // Upstream asks for C++ with MSVC, for its atomics (CMake,
-            // MI_USE_CXX). Without /EHsc `mi_new` still reports failure instead of
-            // throwing through Rust.
-            is_cpp: is_msvc,
             // CMake compiles file by file on every system, but the halves were only
             // tested on this one.
             splits_build: os == "linux",
             defines: defines(&os, &libc),
             libraries: libraries(&os, &libc, &arch),
-            is_windows,
-            is_msvc,
+            is_windows: os == "windows",
+            is_msvc: libc == "msvc",
             is_apple: env::cargo("CARGO_CFG_TARGET_VENDOR") == "apple",
         }
     }

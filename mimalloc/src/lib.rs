@@ -12,6 +12,7 @@
         mimalloc_has_collect_reduce,
         mimalloc_has_options_print,
         mimalloc_has_stats,
+        mimalloc_heap_pool,
         mimalloc_owned_heaps,
         mimalloc_profiler,
         mimalloc_threadpool,

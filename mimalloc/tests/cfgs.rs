@@ -63,6 +63,7 @@ fn the_pinned_source_of_v3_has_everything() {
         "patched",
         "inline_alloc",
         "owned_heaps",
+        "heap_pool",
         "theap_cache",
         "default_heap",
         "deferred_free",
@@ -83,6 +84,7 @@ fn the_pinned_source_of_v2_owns_heaps() {
         "v2",
         "patched",
         "owned_heaps",
+        "heap_pool",
         "default_heap",
         "deferred_free",
         "threadpool",
@@ -102,6 +104,7 @@ fn a_source_of_the_users_is_not_patched() {
     let expected = [
         "v3",
         "owned_heaps",
+        "heap_pool",
         "default_heap",
         "profiler",
         "since_3_5",
@@ -146,6 +149,7 @@ fn a_system_library_of_v3_exports_no_word_sizes() {
     let expected = [
         "v3",
         "owned_heaps",
+        "heap_pool",
         "default_heap",
         "profiler",
         "since_3_5",
@@ -158,7 +162,7 @@ fn a_system_library_of_v3_exports_no_word_sizes() {
         "mi_free_small_nonnull",
         "mi_theap_set_default",
     ];
-    let expected = ["v3", "owned_heaps", "since_3_5"];
+    let expected = ["v3", "owned_heaps", "heap_pool", "since_3_5"];
     assert_eq!(held(&system(Engine::V3, &missing)), expected);
 }
 

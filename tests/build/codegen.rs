@@ -1,13 +1,15 @@
-//! `cargo xtask codegen`: reads the release machine code of requests whose
-//! layout is constant, and fails on any test or branch that is left in it, but
-//! for those that are not about the layout. It also fails when a small request to
-//! `MiMalloc` calls C although there is a free block, where Rust can do without.
+//! Reads the release machine code of requests whose layout is constant, and fails on
+//! any test or branch that is left in it, but for those that are not about the
+//! layout. Also fails when a small request to `MiMalloc` calls C although there is a
+//! free block, where Rust can do without. The requests are in `tests/codegen`.
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
 
-use anyhow::{Result, bail};
-
-use crate::files;
+use common::{cargo, output, root};
 
 /// The beginning of the requests' names.
 const PREFIX: &str = "codegen_";
@@ -30,37 +32,30 @@ const SLOW: [&str; 2] = ["mi_theap_wmalloc_small", "mi_theap_wzalloc_small"];
 /// The number of requests: seven kinds for six types.
 const REQUESTS: usize = 42;
 
-/// Runs the command.
-pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
-    files::no_arguments(args)?;
-    let target = files::root().join("target/codegen");
+#[test]
+fn requests_of_constant_layout_decide_nothing() {
+    let target = root().join("target/codegen");
     let line =
         "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
-    let mut cargo = files::cargo(&line.split(' ').collect::<Vec<_>>());
-    files::output(
-        cargo
-            .env("CARGO_TARGET_DIR", &target)
-            .env_remove("RUSTFLAGS"),
-    )?;
-    let dir = target.join("release/examples");
+    let mut cargo = cargo();
+    cargo.args(line.split(' ')).env_remove("RUSTFLAGS");
+    output(cargo.env("CARGO_TARGET_DIR", &target));
     let mut assembly = String::new();
-    for name in files::list(&dir)?
-        .iter()
-        .filter(|name| name.ends_with(".s"))
-    {
-        assembly.push_str(&files::read(dir.join(name))?);
+    for entry in fs::read_dir(target.join("release/examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "s") {
+            assembly.push_str(&fs::read_to_string(path).unwrap());
+        }
     }
     let functions = functions(&assembly);
     let requests = functions.len() + aliases(&assembly);
-    if requests != REQUESTS {
-        bail!("{requests} of {REQUESTS} requests are in the machine code");
-    }
+    assert!(
+        requests == REQUESTS,
+        "{requests} of {REQUESTS} requests are in the machine code"
+    );
     let mut bad = 0;
     for (name, body) in &functions {
-        let deciding: Vec<_> = body
-            .iter()
-            .filter(|instruction| decides(instruction))
-            .collect();
+        let deciding: Vec<_> = body.iter().filter(|text| decides(text)).collect();
         if !(deciding.is_empty() || asks_for_block(name, &deciding)) {
             for instruction in &deciding {
                 println!("{name}: {instruction}");
@@ -68,18 +63,18 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
             bad += deciding.len();
         }
     }
-    if bad != 0 {
-        bail!("{bad} instructions decide at run time what is known at compile time");
-    }
+    assert!(
+        bad == 0,
+        "{bad} instructions decide at run time what is known at compile time"
+    );
     if READS_THREAD_LOCALS {
         for name in SMALL.map(|kind| format!("{PREFIX}{kind}")) {
             let body = functions.get(&name).map_or(&[][..], |body| body);
-            if !is_inlined(body) {
-                bail!(
-                    "{name} calls C before it looks for a free block:\n{}",
-                    body.join("\n")
-                );
-            }
+            assert!(
+                is_inlined(body),
+                "{name} calls C before it looks for a free block:\n{}",
+                body.join("\n")
+            );
         }
     }
     let longest = functions.values().map(Vec::len).max().unwrap_or(0);
@@ -87,7 +82,6 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
         "{REQUESTS} requests of constant layout, none decides on size or alignment; at most \
          {longest} instructions"
     );
-    Ok(())
 }
 
 /// Returns the instructions of each request.
@@ -213,70 +207,60 @@ fn called(instruction: &str) -> Option<&str> {
 /// Returns whether an instruction compares, or jumps on a condition. x86 and Arm.
 fn decides(instruction: &str) -> bool {
     let word = instruction.split_whitespace().next().unwrap_or_default();
-    let x86 = (word.starts_with('j') && !word.starts_with("jmp"))
-        || word.starts_with("cmp")
-        || word.starts_with("test")
-        || word.starts_with("set")
-        || word.starts_with("cmov");
-    let arm = word.starts_with("b.")
-        || [
-            "cbz", "cbnz", "tbz", "tbnz", "csel", "cset", "ccmp", "subs", "tst",
-        ]
-        .contains(&word);
-    x86 || arm
+    let x86 = ["cmp", "test", "set", "cmov"];
+    let arm = "cbz cbnz tbz tbnz csel cset ccmp subs tst";
+    x86.iter().any(|start| word.starts_with(start))
+        || (word.starts_with('j') && !word.starts_with("jmp"))
+        || word.starts_with("b.")
+        || arm.split(' ').any(|arm| arm == word)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[test]
+fn branches_are_seen() {
+    let assembly = "codegen_alloc_word:\n\t.cfi_startproc\n\tmovl\t$1, %edi\n\tcmpq\t$9, %rsi\n\
+                    \tjb\t.LBB0_2\n.LBB0_2:\n\tjmpq\t*mi_wmalloc_small@GOTPCREL(%rip)\n\
+                    .Lfunc_end0:\n\t.size\tcodegen_alloc_word, .Lfunc_end0\nother:\n\tje\t.L\n";
+    let functions = functions(assembly);
+    let body = &functions["codegen_alloc_word"];
+    assert_eq!(body.len(), 4);
+    assert_eq!(
+        aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"),
+        2
+    );
+    let deciding: Vec<_> = body
+        .iter()
+        .filter(|instruction| decides(instruction))
+        .collect();
+    assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
+    assert!(!asks_for_block("codegen_heap_word", &deciding));
+    let whose = ["cmpq\t%rsi, %fs:(%rax)".to_owned(), "jne\t.L1".to_owned()];
+    let whose: Vec<_> = whose.iter().collect();
+    assert!(asks_for_block("codegen_heap_word", &whose));
+    assert!(!asks_for_block("codegen_free_word", &whose));
+    let zeros = ["cmpb\t$0, 63(%rcx)".to_owned(), "je\t.L1".to_owned()];
+    let zeros: Vec<_> = zeros.iter().collect();
+    assert!(asks_for_block("codegen_zeroed_word", &zeros));
+    assert!(!asks_for_block("codegen_alloc_word", &zeros));
+    let address = ["testb\t$63, %al".to_owned(), "je\t.L1".to_owned()];
+    let address: Vec<_> = address.iter().collect();
+    assert!(asks_for_block("codegen_alloc_line", &address));
+    assert!(!asks_for_block("codegen_alloc_word", &address));
+}
 
-    #[test]
-    fn branches_are_seen() {
-        let assembly = "codegen_alloc_word:\n\t.cfi_startproc\n\tmovl\t$1, %edi\n\tcmpq\t$9, %rsi\n\
-                        \tjb\t.LBB0_2\n.LBB0_2:\n\tjmpq\t*mi_wmalloc_small@GOTPCREL(%rip)\n\
-                        .Lfunc_end0:\n\t.size\tcodegen_alloc_word, .Lfunc_end0\nother:\n\tje\t.L\n";
-        let functions = functions(assembly);
-        let body = &functions["codegen_alloc_word"];
-        assert_eq!(body.len(), 4);
-        assert_eq!(
-            aliases("codegen_a = codegen_b\n\t.set\tcodegen_c, codegen_b\n"),
-            2
-        );
-        let deciding: Vec<_> = body
-            .iter()
-            .filter(|instruction| decides(instruction))
-            .collect();
-        assert_eq!(deciding, ["cmpq\t$9, %rsi", "jb\t.LBB0_2"]);
-        assert!(!asks_for_block("codegen_heap_word", &deciding));
-        let whose = ["cmpq\t%rsi, %fs:(%rax)".to_owned(), "jne\t.L1".to_owned()];
-        let whose: Vec<_> = whose.iter().collect();
-        assert!(asks_for_block("codegen_heap_word", &whose));
-        assert!(!asks_for_block("codegen_free_word", &whose));
-        let zeros = ["cmpb\t$0, 63(%rcx)".to_owned(), "je\t.L1".to_owned()];
-        let zeros: Vec<_> = zeros.iter().collect();
-        assert!(asks_for_block("codegen_zeroed_word", &zeros));
-        assert!(!asks_for_block("codegen_alloc_word", &zeros));
-        let address = ["testb\t$63, %al".to_owned(), "je\t.L1".to_owned()];
-        let address: Vec<_> = address.iter().collect();
-        assert!(asks_for_block("codegen_alloc_line", &address));
-        assert!(!asks_for_block("codegen_alloc_word", &address));
-    }
-
-    #[test]
-    fn calls_are_seen() {
-        let body = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let x86 = "movq\tx@GOTTPOFF(%rip), %rdi\nmovq\t%fs:(%rdi), %rdi\ntestq\t%rax, %rax\n\
-                   je\t.L2\nretq\nmovl\t$1, %esi\njmpq\t*mi_theap_wmalloc_small@GOTPCREL(%rip)";
-        assert!(is_inlined(&body(x86)));
-        let arm = "adrp\tx0, :gottprel:x\nmrs\tx1, tpidr_el0\ncbz\tx0, .L2\nret\n\
-                   b\tmi_theap_wmalloc_small";
-        assert!(is_inlined(&body(arm)));
-        assert!(!is_inlined(&body(
-            "movl\t$1, %edi\njmpq\t*mi_wmalloc_small@GOTPCREL(%rip)"
-        )));
-        // A call before the branch, and another one behind it.
-        assert!(!is_inlined(&body(&format!("callq\t__tls_get_addr\n{x86}"))));
-        assert!(!is_inlined(&body(&format!("{x86}\ncallq\tother"))));
-        assert!(!is_inlined(&[]));
-    }
+#[test]
+fn calls_are_seen() {
+    let body = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let x86 = "movq\tx@GOTTPOFF(%rip), %rdi\nmovq\t%fs:(%rdi), %rdi\ntestq\t%rax, %rax\n\
+               je\t.L2\nretq\nmovl\t$1, %esi\njmpq\t*mi_theap_wmalloc_small@GOTPCREL(%rip)";
+    assert!(is_inlined(&body(x86)));
+    let arm = "adrp\tx0, :gottprel:x\nmrs\tx1, tpidr_el0\ncbz\tx0, .L2\nret\n\
+               b\tmi_theap_wmalloc_small";
+    assert!(is_inlined(&body(arm)));
+    assert!(!is_inlined(&body(
+        "movl\t$1, %edi\njmpq\t*mi_wmalloc_small@GOTPCREL(%rip)"
+    )));
+    // A call before the branch, and another one behind it.
+    assert!(!is_inlined(&body(&format!("callq\t__tls_get_addr\n{x86}"))));
+    assert!(!is_inlined(&body(&format!("{x86}\ncallq\tother"))));
+    assert!(!is_inlined(&[]));
 }

@@ -2,6 +2,10 @@
 //! files that each test arranges, with an environment of its own. The C compiler
 //! and cargo are stand-ins: the first makes empty files, the second takes note of
 //! what it is asked, and knows nothing.
+#![cfg(unix)]
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod common;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,14 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use common::pin::{self, Engine};
+use common::{cargo, copy_source, messages, output, vendor_dir, write};
 use tempfile::TempDir;
-
-use crate::engine::{self, Engine, Pin};
-use crate::files;
-use crate::upstream::{Source, copy_wanted};
-
-#[path = "../../mimalloc-sys/build/sums.rs"]
-mod sums;
 
 /// The target that the script is told; nothing is built for it.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -42,17 +41,15 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         // Only its compilation: what it does here is what these tests are about.
-        let mut cargo = files::cargo(&[
+        let mut cargo = cargo();
+        cargo.args([
             "check",
             "--quiet",
             "--package=mimalloc-sys",
             "--message-format=json",
         ]);
-        let printed = files::output(&mut cargo).unwrap();
-        let messages = printed
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let artifact = messages
+        let printed = output(&mut cargo);
+        let artifact = messages(&printed)
             .filter(|message| message["reason"] == "compiler-artifact")
             .find(|message| {
                 let manifest = message["manifest_path"].as_str().unwrap_or_default();
@@ -90,15 +87,18 @@ impl World {
             "package/vendor",
             "package/src/bindings",
         ] {
-            files::create_dir(&root.join(dir)).unwrap();
+            fs::create_dir_all(root.join(dir)).unwrap();
         }
         for name in ["upstream.toml", "v3.sha256", "v2.sha256"] {
             let to = root.join("package/vendor").join(name);
-            fs::copy(engine::vendor_dir().join(name), to).unwrap();
+            fs::copy(vendor_dir().join(name), to).unwrap();
         }
+        let manifest = common::root().join("mimalloc-sys/Cargo.toml");
+        fs::copy(manifest, root.join("package/Cargo.toml")).unwrap();
         for engine in Engine::ALL {
-            let to = root.join(format!("package/src/bindings/{engine}.rs"));
-            fs::copy(engine.bindings(), to).unwrap();
+            let bindings = format!("src/bindings/{engine}.rs");
+            let from = common::root().join("mimalloc-sys").join(&bindings);
+            fs::copy(from, root.join("package").join(&bindings)).unwrap();
         }
         for (name, text) in [("cc", COMPILER), ("ar", "#!/bin/sh\n"), ("cargo", CARGO)] {
             let path = root.join("bin").join(name);
@@ -130,9 +130,7 @@ impl World {
 
     /// Writes a file, with the directories above it.
     fn write(self, path: &str, text: &str) -> Self {
-        let path = self.at(path);
-        files::create_dir(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        write(&self.at(path), text);
         self
     }
 
@@ -217,29 +215,14 @@ impl Said {
 
 /// Package, version and path of the carrier of v3.
 fn carrier() -> (String, String, String) {
-    let pin = Pin::load(Engine::V3).unwrap();
-    let carrier = pin.carrier().expect("the tests of carriers need one");
-    let parts = [&carrier.package, &carrier.version, &carrier.path];
-    parts.map(String::clone).into()
+    let carrier = common::carrier(Engine::V3);
+    (carrier.package, carrier.version, carrier.path)
 }
 
 /// The directory that cargo unpacks the carrier of v3 to.
 fn carrier_dir(parent: &str) -> String {
     let (package, version, _) = carrier();
     format!("{parent}/{package}-{version}")
-}
-
-/// Copies the pinned source, wherever this machine has it.
-fn copy_source(engine: Engine, to: &Path) {
-    let tree = engine.tree();
-    let carried;
-    let from = if tree.is_dir() {
-        &tree
-    } else {
-        carried = Source::of_pin(engine).unwrap();
-        &carried.dir
-    };
-    copy_wanted(from, to).unwrap();
 }
 
 const PINNED: &[&str] = &[
@@ -326,13 +309,13 @@ fn changes_in_the_package_are_found() {
             fs::remove_file(world.at("package/vendor/v3/LICENSE")).unwrap();
             world
         }),
-        ("src/loop is not in the list", |world| {
+        ("src/loop is neither a file nor", |world| {
             symlink("..", world.at("package/vendor/v3/src/loop")).unwrap();
             world
         }),
-        ("src/options.h is not in the list", |world| {
+        ("src/options.h is neither a file nor", |world| {
             let pipe = world.at("package/vendor/v3/src/options.h");
-            files::output(Command::new("mkfifo").arg(pipe)).unwrap();
+            output(Command::new("mkfifo").arg(pipe));
             world
         }),
     ];
@@ -353,7 +336,7 @@ fn a_link_in_place_of_a_file_is_found() {
     let elsewhere = world.at("static.c");
     fs::rename(&file, &elsewhere).unwrap();
     symlink(&elsewhere, &file).unwrap();
-    world.fails(&["src/static.c is not in the list"]);
+    world.fails(&["src/static.c is neither a file nor a directory"]);
 }
 
 #[test]
@@ -459,6 +442,16 @@ fn a_nearer_setting_goes_first() {
         .write("home/config.toml", "net.offline = true")
         .write(".cargo/config.toml", "net.offline = false");
     assert!(world.fails(&[]).tried_network());
+}
+
+#[test]
+fn a_version_without_carrier_comes_from_git() {
+    let said = World::new().write("package/Cargo.toml", "").fails(&[
+        "No package carries it: Cargo.toml has no exact version of",
+        "`cargo xtask vendor` gets it from git",
+        "MIMALLOC_SYS_SOURCE_DIR",
+    ]);
+    assert_eq!(said.asked, [""; 0]);
 }
 
 #[test]
@@ -602,8 +595,8 @@ fn the_pinned_trees_are_as_listed() {
         let temp = tempfile::tempdir().unwrap();
         let tree = temp.path().join("tree");
         copy_source(engine, &tree);
-        let sums = sums::Sums::read(&engine.sums_in(&engine::vendor_dir())).unwrap();
-        sums.check(&tree).unwrap();
+        let listed = pin::Sums::read(&vendor_dir(), engine).unwrap();
+        assert_eq!(listed, pin::Sums::of(&tree, |_, _| true).unwrap());
     }
 }
 
@@ -617,6 +610,6 @@ fn sums_are_those_of_sha256sum() {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        assert_eq!(sums::sha256(&bytes[..length]), expected, "{length} bytes");
+        assert_eq!(pin::sha256(&bytes[..length]), expected, "{length} bytes");
     }
 }
