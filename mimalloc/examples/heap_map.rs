@@ -9,7 +9,7 @@
 //! standard output. The module `service/heap_map.rs` draws any heap.
 
 #[path = "service/heap_map.rs"]
-mod heap_map;
+mod map;
 
 use std::error::Error;
 use std::mem;
@@ -18,7 +18,7 @@ use allocator_api2::vec::Vec;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use mimalloc::Heap;
 
-use heap_map::HeapMap;
+use map::HeapMap;
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -50,7 +50,7 @@ pub(crate) fn picture(words: usize) -> Result<String, Box<dyn Error>> {
     texts.iter_mut().step_by(5).for_each(|text| *text = None);
     // A forgotten collection stays in the heap, and borrows the heap no longer.
     mem::forget((index, texts));
-    let title = format!("a heap with {} words", heap_map::thousands(words));
+    let title = format!("a heap with {} words", map::thousands(words));
     let map = HeapMap::new(title, &mut heap)?;
-    Ok(heap_map::draw([&map].into_iter()))
+    Ok(map::draw([&map].into_iter()))
 }
