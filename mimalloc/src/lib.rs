@@ -85,6 +85,8 @@ pub mod docs {
     //! Describes whole subjects, one on each page. This module has no code.
     pub mod choosing {
         #![doc = include_str!("../docs/choosing.md")]
+        // The page's own picture is a file, which rustdoc does not copy.
+        #![doc = include_str!("../docs/requests.svg")]
     }
     pub mod recipes {
         // The recipes use all of engine v3.

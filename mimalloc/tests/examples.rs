@@ -7,6 +7,9 @@
 // The `main` of each example is `pub(crate)` for this test.
 #[path = "../examples/global.rs"]
 mod global;
+#[allow(dead_code, reason = "the test asks for pictures, not for files")]
+#[path = "../examples/heap_map.rs"]
+mod heap_map;
 #[path = "../examples/info.rs"]
 mod info;
 #[path = "../examples/memory_limit.rs"]
@@ -28,6 +31,7 @@ fn main() {
             request_heap_answers_every_request();
             memory_limit_refuses_only_the_greedy_document();
             info_has_every_option();
+            heap_map_shows_every_block();
             println!("ok");
         }
     }
@@ -170,5 +174,26 @@ fn info_has_every_option() {
         let level = defines.iter().find_map(level).unwrap();
         assert_eq!(level > 0, has("features of mimalloc-sys", "secure-1"));
         assert!(!build["C compiler"].as_str().unwrap().is_empty());
+    }
+}
+
+fn heap_map_shows_every_block() {
+    // Four of five words are left, in an index and a list.
+    for (words, blocks) in [
+        (0, "0"),
+        (100, "82"),
+        (20_000, "16,002"),
+        (150_000, "120,002"),
+    ] {
+        let svg = heap_map::picture(words).unwrap();
+        let total = format!(">{blocks} blocks in use have ");
+        assert_eq!(svg.matches(&total).count(), 1, "{svg}");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+        assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
+        // Each group is a run of blocks of one size, and says so.
+        let hints = svg.matches("<title>blocks of ").count();
+        assert_eq!(svg.matches("<g ").count(), hints);
+        assert_eq!(hints > 0, words > 0);
+        assert!(svg.len() < 400_000, "{} bytes for {words} words", svg.len());
     }
 }

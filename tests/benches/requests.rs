@@ -1,13 +1,20 @@
 //! Measures what a request costs that allocates n blocks and throws them away: with
 //! each block dropped through `MiMalloc`, in a heap that is reset, in a new heap, in a
 //! bump arena, and in a heap of a pool. Prints nanoseconds per request, the fastest of
-//! 15 samples. Then come two threads at once, and heaps that go from one thread to
-//! another.
+//! 15 samples. Then come requests that grow vectors and that build strings, two
+//! threads at once, and heaps that go from one thread to another.
 //!
-//! `cargo bench -p mimalloc-benches --bench requests`
+//! `cargo bench -p mimalloc-benches --bench requests`; with `-- --chart FILE` the
+//! first table is also drawn, as SVG.
+
+mod chart;
 
 use std::alloc::Layout;
+use std::env;
+use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
+use std::mem;
 use std::ptr::NonNull;
 #[cfg(not(feature = "v2"))]
 use std::sync::{Barrier, mpsc::sync_channel};
@@ -16,8 +23,11 @@ use std::thread;
 use std::time::Instant;
 
 use allocator_api2::alloc::Allocator;
+use allocator_api2::vec::Vec as VecIn;
 use bumpalo::Bump;
 use mimalloc::{Heap, HeapPool, MiMalloc};
+
+use self::chart::{Series, Words, chart};
 
 const SAMPLES: usize = 15;
 
@@ -68,7 +78,15 @@ fn touch(allocator: impl Allocator, layout: Layout) -> NonNull<u8> {
 }
 
 fn main() {
-    one_thread();
+    let file = env::args().skip_while(|arg| arg != "--chart").nth(1);
+    let series = one_thread();
+    if let Some(file) = file {
+        // Cargo starts benchmarks in their package's folder.
+        fs::write(&file, draw(&series)).unwrap();
+        println!("drawn to {file}");
+    }
+    collections("vectors, grown value by value", &Vectors);
+    collections("strings, written in pieces", &Strings);
     #[cfg(not(feature = "v2"))]
     {
         two_threads();
@@ -76,7 +94,33 @@ fn main() {
     }
 }
 
-fn one_thread() {
+/// Draws what a request costs.
+fn draw(series: &[Series]) -> String {
+    let words = Words {
+        title: "Time of a request that allocates n blocks and throws them away",
+        below: &format!(
+            "blocks of 16 to 511 bytes, mixed, one thread, fastest of {SAMPLES}, mimalloc {}; cargo \
+             bench -p mimalloc-benches --bench requests",
+            mimalloc::version()
+        ),
+        x: "blocks in a request",
+        y: "time of a request",
+    };
+    chart(&words, series)
+}
+
+/// Prints the table of the first part, and returns the lines of the chart.
+fn one_thread() -> [Series; 4] {
+    let mut series = [
+        "MiMalloc, one by one",
+        "heap and reset",
+        "heap of a pool",
+        "bumpalo and reset",
+    ]
+    .map(|name| Series {
+        name,
+        points: Vec::new(),
+    });
     println!(
         "      n   MiMalloc      reset   new heap    bumpalo   reset/MiMalloc       pool   pool-reset"
     );
@@ -136,6 +180,92 @@ fn one_thread() {
              {pooled:>10.0} {:>12.0}",
             reset / global,
             pooled - alone
+        );
+        for (line, ns) in series.iter_mut().zip([global, reset, pooled, bumped]) {
+            line.points.push((count as f64, ns));
+        }
+    }
+    series
+}
+
+/// Collections that a request makes.
+trait Collections {
+    type Item;
+
+    /// Makes `count` of them, and a list of them, in one allocator.
+    fn make<A: Allocator + Copy>(&self, count: usize, alloc: A) -> VecIn<VecIn<Self::Item, A>, A>;
+}
+
+/// Vectors of 1 to 64 numbers, without a capacity to begin with.
+struct Vectors;
+
+impl Collections for Vectors {
+    type Item = u64;
+
+    fn make<A: Allocator + Copy>(&self, count: usize, alloc: A) -> VecIn<VecIn<u64, A>, A> {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut list = VecIn::new_in(alloc);
+        for _ in 0..count {
+            let mut numbers = VecIn::new_in(alloc);
+            (0..random.u64(1..=64)).for_each(|number| numbers.push(number));
+            list.push(numbers);
+        }
+        list
+    }
+}
+
+/// Lines such as `name: value`, written in three pieces.
+struct Strings;
+
+impl Collections for Strings {
+    type Item = u8;
+
+    fn make<A: Allocator + Copy>(&self, count: usize, alloc: A) -> VecIn<VecIn<u8, A>, A> {
+        let mut random = fastrand::Rng::with_seed(1);
+        let value = "v".repeat(200);
+        let mut list = VecIn::new_in(alloc);
+        for at in 0..count {
+            let mut text = VecIn::new_in(alloc);
+            write!(text, "field-{at}: {}", &value[..random.usize(0..200)]).unwrap();
+            list.push(text);
+        }
+        list
+    }
+}
+
+fn collections(title: &str, kind: &impl Collections) {
+    println!(
+        "\n{title}\n      n   MiMalloc      reset       pool    bumpalo   reset/MiMalloc   reset/bumpalo"
+    );
+    for count in [1, 10, 100, 1_000, 10_000] {
+        let rounds = (50_000 / count).clamp(2, 1_000);
+        let mut heap = Heap::new().unwrap();
+        let pool = HeapPool::new();
+        let mut bump = Bump::new();
+        let [global, reset, pooled, bumped] = alternately(
+            rounds,
+            || (),
+            [
+                &mut || drop(black_box(kind.make(count, MiMalloc))),
+                &mut || {
+                    mem::forget(black_box(kind.make(count, &heap)));
+                    heap.reset().unwrap();
+                },
+                &mut || {
+                    let heap = pool.take().unwrap();
+                    mem::forget(black_box(kind.make(count, &*heap)));
+                },
+                &mut || {
+                    mem::forget(black_box(kind.make(count, &bump)));
+                    bump.reset();
+                },
+            ],
+        );
+        println!(
+            "{count:>7} {global:>10.0} {reset:>10.0} {pooled:>10.0} {bumped:>10.0} {:>16.2} \
+             {:>15.2}",
+            reset / global,
+            reset / bumped
         );
     }
 }
