@@ -49,6 +49,12 @@ pub use inline_alloc::mimalloc_sys_theap_wmalloc_small;
 pub use macros::*;
 pub use wchar::*;
 
+/// Has the linker take mimalloc into programs and libraries that never call
+/// mimalloc themselves. Without a call, the C `malloc` would stay the system's.
+#[cfg(feature = "override")]
+#[used]
+static OVERRIDE: unsafe extern "C" fn(usize) -> *mut core::ffi::c_void = mi_malloc;
+
 /// Names the C type of an enumeration: `int` for MSVC's compiler, and `unsigned
 /// int` for other compilers, because no value is negative.
 #[cfg(target_env = "msvc")]
