@@ -52,7 +52,6 @@ fn refuse_second_copy() {
         for line in refusal.iter().flat_map(|text| text.lines()) {
             println!("cargo::error={line}");
         }
-        return;
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) fn lock_files() -> Vec<PathBuf> {
     let dirs = starts.iter().flat_map(|start| start.ancestors());
     let mut files: Vec<_> = dirs.map(|dir| dir.join("Cargo.lock")).collect();
     files.retain(|file| file.is_file());
+    files.sort();
+    files.dedup();
     files
 }
 
