@@ -49,8 +49,9 @@ pub use inline_alloc::mimalloc_sys_theap_wmalloc_small;
 pub use macros::*;
 pub use wchar::*;
 
-/// Has the linker take mimalloc into programs and libraries that never call
-/// mimalloc themselves. Without a call, the C `malloc` would stay the system's.
+/// Has the linker take mimalloc into programs and libraries that call neither
+/// `malloc` nor mimalloc themselves. The shared libraries in the program would use
+/// the system's `malloc` otherwise.
 #[cfg(feature = "override")]
 #[used]
 static OVERRIDE: unsafe extern "C" fn(usize) -> *mut core::ffi::c_void = mi_malloc;
