@@ -1,7 +1,7 @@
 //! Reads the environment; no other file does, apart from cargo's own variables in
-//! `carrier.rs`. Each variable of this crate is looked up as `<TARGET>_NAME` first
-//! (upper case, underscores), then as `NAME`. Each look-up has cargo run the build
-//! script again when the value changes.
+//! `network.rs` and `pin.rs`. Each variable of this crate is looked up as
+//! `<TARGET>_NAME` first (upper case, underscores), then as `NAME`. Each look-up has
+//! cargo run the build script again when the value changes.
 
 use std::env;
 use std::ffi::OsString;
@@ -60,10 +60,8 @@ pub(crate) fn refuse_ignored(names: &[&str], done: &str, otherwise: &str) -> Res
     }
 }
 
-/// Returns whether the user's flags for the C compiler contain a setting of
-/// upstream's. The TLS model doesn't count, because this crate does not depend on
-/// the model.
-pub(crate) fn has_own_settings() -> bool {
+/// Returns all of the user's flags for the C compiler.
+pub(crate) fn c_flags() -> String {
     let target = cargo("TARGET");
     let names = [
         format!("CFLAGS_{target}"),
@@ -73,11 +71,9 @@ pub(crate) fn has_own_settings() -> bool {
         "CFLAGS".to_owned(),
     ];
     // The cc crate has cargo run the script again when one changes.
-    names.iter().filter_map(env::var_os).any(|flags| {
-        let flags = flags.to_string_lossy().replace("DMI_TLS_MODEL", "");
-        let flags = flags.replace("-D ", "-D").replace("-U ", "-U");
-        flags.contains("DMI_") || flags.contains("UMI_")
-    })
+    let flags = names.iter().filter_map(env::var_os);
+    let flags: Vec<_> = flags.map(|f| f.to_string_lossy().into_owned()).collect();
+    flags.join(" ")
 }
 
 /// Returns a variable that cargo sets for build scripts; empty when cargo doesn't.

@@ -1,71 +1,9 @@
 //! Reads the C headers as text. The script compiles and runs nothing for that, so
 //! cross builds and system libraries work alike.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::version::{self, Parts};
-
-/// A line of mimalloc's versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Engine {
-    V2,
-    V3,
-}
-
-impl Engine {
-    const ALL: [Self; 2] = [Self::V2, Self::V3];
-
-    /// Returns the name used in cfgs, directories and link metadata.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        }
-    }
-
-    /// Returns the oldest version that these crates take.
-    fn oldest(self) -> Parts {
-        match self {
-            Self::V2 => version::OLDEST_V2,
-            Self::V3 => version::OLDEST_V3,
-        }
-    }
-
-    /// Returns the engine of a version, if these crates take the version.
-    fn of(version: Version) -> Option<Self> {
-        let parts = version.parts();
-        let fits = |oldest: Parts| parts.0 == oldest.0 && parts >= oldest;
-        Self::ALL.into_iter().find(|engine| fits(engine.oldest()))
-    }
-}
-
-/// Names the versions that these crates take.
-pub(crate) fn supported() -> String {
-    let lines = Engine::ALL.map(|engine| {
-        let (major, minor, patch) = engine.oldest();
-        format!("{major}.x from {major}.{minor}.{patch} on")
-    });
-    lines.join(" and ")
-}
-
-/// The value of `MI_MALLOC_VERSION`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Version(pub(crate) u32);
-
-impl Version {
-    /// Returns major, minor and patch, whatever the number of digits.
-    pub(crate) fn parts(self) -> Parts {
-        version::parts(self.0)
-    }
-}
-
-impl core::fmt::Display for Version {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (major, minor, patch) = self.parts();
-        write!(f, "{major}.{minor}.{patch}")
-    }
-}
+use crate::pin::{Engine, Version, read};
 
 /// The public headers of one mimalloc, without comments.
 #[derive(Debug)]
@@ -81,10 +19,8 @@ impl Headers {
     /// came with later versions.
     pub(crate) fn read(dir: &Path) -> Result<Self, String> {
         let main = dir.join("mimalloc.h");
-        let text = fs::read_to_string(&main)
-            .map_err(|e| format!("can't read the header {}: {e}", main.display()))?;
-        let mut text = without_comments(&text);
-        let version = defined_version(&text)
+        let mut text = without_comments(&read(&main)?);
+        let version = Version::of_header(&text)
             .ok_or_else(|| format!("{} defines no MI_MALLOC_VERSION", main.display()))?;
         let engine = Engine::of(version).ok_or_else(|| {
             format!(
@@ -92,11 +28,11 @@ impl Headers {
                  compile the vendored source: without the feature `system`, \
                  MIMALLOC_SYS_NO_VENDOR and MIMALLOC_SYS_SOURCE_DIR.",
                 main.display(),
-                supported(),
+                Engine::supported(),
             )
         })?;
         for more in ["mimalloc-stats.h", "mimalloc-profile.h"] {
-            if let Ok(more) = fs::read_to_string(dir.join(more)) {
+            if let Ok(more) = read(&dir.join(more)) {
                 text.push('\n');
                 text.push_str(&without_comments(&more));
             }
@@ -172,16 +108,6 @@ fn count(list: &str) -> usize {
         c == ',' && depth == -1
     });
     commas.count() + 1
-}
-
-fn defined_version(text: &str) -> Option<Version> {
-    let number = text.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        let define = (words.next(), words.next());
-        let number = words.next()?;
-        (define == (Some("#define"), Some("MI_MALLOC_VERSION"))).then_some(number)
-    });
-    number?.parse().ok().map(Version)
 }
 
 fn is_word(c: char) -> bool {

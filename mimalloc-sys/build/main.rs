@@ -1,30 +1,30 @@
 //! Decides which mimalloc is linked, and tells the crate and its dependents what
 //! that mimalloc is. The other files of this directory do the work.
 
-mod carrier;
 mod env;
 mod headers;
+mod inlined;
 mod metadata;
 mod network;
 mod patches;
+mod pin;
 mod platform;
 mod settings;
-mod split_build;
-mod sums;
+mod source;
 mod system;
-mod upstream;
 mod vendored;
-#[path = "../src/version.rs"]
-mod version;
 
 #[cfg(feature = "bindgen")]
 mod bindgen;
 
 use std::process::ExitCode;
 
-use headers::{Engine, Headers, Version};
+use headers::Headers;
+use inlined::Inlined;
 use metadata::{Linkage, bound_version};
 use patches::Patches;
+use pin::{Engine, Version};
+use platform::Platform;
 use settings::Settings;
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn link_system() -> Result<(), String> {
     Linkage {
         is_vendored: false,
         is_patched: false,
-        inlines_alloc: false,
+        inlined: Inlined::Nothing,
         settings: Settings::of_system(headers.engine),
     }
     .emit(&headers)
@@ -78,23 +78,18 @@ fn link_vendored() -> Result<(), String> {
     } else {
         Engine::V3
     };
-    let source = upstream::find(engine)?;
+    let source = source::find(engine)?;
     let headers = Headers::read(&source.dir.join("include"))?;
     let patches = source.is_pinned.then(|| Patches::of(engine));
     check_version(&headers, engine, patches)?;
     let settings = Settings::from_features(engine)?;
-    // Settings that the user passes to the C compiler are unknown here. A sanitizer
-    // of Rust sees every access to memory from Rust, and none from C.
-    let inlines_alloc = patches.is_some_and(|patches| patches.inline_alloc.is_some())
-        && settings.is_plain()
-        && !env::has_own_settings()
-        && env::cargo("CARGO_CFG_TARGET_POINTER_WIDTH") == "64"
-        && env::cargo("CARGO_CFG_SANITIZE").is_empty();
-    vendored::build(&source.dir, settings, patches, inlines_alloc)?;
+    let platform = Platform::current();
+    let inlined = Inlined::of(patches, settings, &platform)?;
+    vendored::build(&source.dir, settings, &platform, patches, inlined)?;
     Linkage {
         is_vendored: true,
         is_patched: patches.is_some(),
-        inlines_alloc,
+        inlined,
         settings,
     }
     .emit(&headers)
@@ -117,7 +112,8 @@ fn check_version(
     }
     match patches {
         Some(patches) if patches.version != version.0 => Err(format!(
-            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs were \
+            "the patches in build/patches and the inlined allocation in src/inline_alloc.rs and \
+             src/default_theap.rs were \
              written for mimalloc {}, but {dir} holds {version}.\nRead both against the new \
              source, then change `version` in build/patches.rs.",
             Version(patches.version),

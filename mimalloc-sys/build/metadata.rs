@@ -5,9 +5,10 @@ use core::fmt::Display;
 use std::fs;
 
 use crate::env;
-use crate::headers::{Engine, Headers, Version};
+use crate::headers::Headers;
+use crate::inlined::Inlined;
+use crate::pin::{self, Engine, Parts, Version};
 use crate::settings::Settings;
-use crate::version::Parts;
 
 /// The cfgs of this crate.
 pub(crate) const CFGS: &[&str] = &[
@@ -16,6 +17,7 @@ pub(crate) const CFGS: &[&str] = &[
     "mimalloc_inline",
     "mimalloc_patched",
     "mimalloc_inline_alloc",
+    "mimalloc_default_theap",
     "mimalloc_other_version",
 ];
 
@@ -40,8 +42,7 @@ pub(crate) struct Linkage {
     pub(crate) is_vendored: bool,
     /// The pinned source is compiled with the patches of `patches.rs`.
     pub(crate) is_patched: bool,
-    /// Rust can allocate small blocks without a call.
-    pub(crate) inlines_alloc: bool,
+    pub(crate) inlined: Inlined,
     pub(crate) settings: Settings,
 }
 
@@ -52,6 +53,11 @@ impl Linkage {
         let engine = headers.engine.name();
         let version = headers.version.0;
         let is_vendored = u8::from(self.is_vendored);
+        let (inlines_alloc, reads_default) = match self.inlined {
+            Inlined::Nothing => (false, false),
+            Inlined::Alloc => (true, false),
+            Inlined::AllocInDefault => (true, true),
+        };
         for (cfg, is_set) in [
             (&*format!("mimalloc_{engine}"), true),
             (
@@ -59,7 +65,8 @@ impl Linkage {
                 INLINE.iter().all(|f| headers.declares(f)),
             ),
             ("mimalloc_patched", self.is_patched),
-            ("mimalloc_inline_alloc", self.inlines_alloc),
+            ("mimalloc_inline_alloc", inlines_alloc),
+            ("mimalloc_default_theap", reads_default),
         ] {
             if is_set {
                 println!("cargo::rustc-cfg={cfg}");
@@ -73,7 +80,8 @@ impl Linkage {
         emit("vendored", is_vendored);
         emit("engine", engine);
         emit("patched", u8::from(self.is_patched));
-        emit("inline_alloc", u8::from(self.inlines_alloc));
+        emit("inline_alloc", u8::from(inlines_alloc));
+        emit("default_theap", u8::from(reads_default));
         emit("debug", settings.debug);
         emit("secure", settings.secure);
         emit("padding", u8::from(settings.padding));
@@ -124,13 +132,10 @@ fn emit_differences(headers: &Headers) -> Result<(), String> {
         emit("options", "");
         return Ok(());
     }
-    let missing: Vec<_> = functions(&bindings)
-        .filter(|&(function, parameters)| {
-            // Upstream changed the parameters of `mi_stats_get` after 2.2 and 3.2.
-            headers.parameters(function) != Some(parameters) || is_undefined(headers, function)
-        })
-        .map(|(function, _)| function)
-        .collect();
+    let (fitting, missing) = split(&bindings, |function, parameters| {
+        // Upstream changed the parameters of `mi_stats_get` after 2.2 and 3.2.
+        headers.parameters(function) == Some(parameters) && !is_undefined(headers, function)
+    });
     if !cfg!(feature = "bindgen") {
         println!(
             "cargo::warning=mimalloc {} is linked through bindings of {bound}: structs and option \
@@ -138,8 +143,7 @@ fn emit_differences(headers: &Headers) -> Result<(), String> {
             headers.version
         );
         let out = env::cargo_path("OUT_DIR").join("bindings.rs");
-        fs::write(&out, without(&bindings, &missing))
-            .map_err(|e| format!("can't write {}: {e}", out.display()))?;
+        fs::write(&out, fitting).map_err(|e| format!("can't write {}: {e}", out.display()))?;
         println!("cargo::rustc-cfg=mimalloc_other_version");
     }
     let options = headers.options().into_iter();
@@ -155,32 +159,26 @@ fn is_undefined(headers: &Headers, function: &str) -> bool {
     })
 }
 
-/// Returns the functions that bindings declare, with their numbers of parameters.
-fn functions(bindings: &str) -> impl Iterator<Item = (&str, usize)> {
-    let declarations = bindings.split("    pub fn ").skip(1);
-    declarations.filter_map(|declaration| {
-        let (name, rest) = declaration.split_once('(')?;
-        let (parameters, _) = rest.split_once(')')?;
-        // Types have no parentheses, and no space follows `::`.
-        Some((name, parameters.matches(": ").count()))
-    })
-}
-
-/// Removes the declarations of some functions from bindings.
-fn without(bindings: &str, missing: &[&str]) -> String {
-    let mut out = String::with_capacity(bindings.len());
-    let mut is_left_out = false;
-    for line in bindings.lines() {
-        let declaration = line.trim_start().strip_prefix("pub fn ");
-        let name = declaration.and_then(|rest| rest.split('(').next());
-        is_left_out |= name.is_some_and(|name| missing.contains(&name));
-        if !is_left_out {
-            out.push_str(line);
-            out.push('\n');
+/// Removes functions from bindings, and returns the rest and the names of those. The
+/// predicate gets a name and a number of parameters.
+fn split(bindings: &str, is_there: impl Fn(&str, usize) -> bool) -> (String, Vec<&str>) {
+    const START: &str = "    pub fn ";
+    let mut declarations = bindings.split(START);
+    let mut rest = declarations.next().unwrap_or_default().to_owned();
+    let mut missing = Vec::new();
+    for declaration in declarations {
+        let (signature, behind) = declaration.split_once(';').unwrap_or((declaration, ""));
+        // Types have no parentheses and no semicolons, and no space follows `::`.
+        let (name, parameters) = signature.split_once('(').unwrap_or((signature, ""));
+        let parameters = parameters.split(')').next().unwrap_or_default();
+        if is_there(name, parameters.matches(": ").count()) {
+            rest.extend([START, declaration]);
+        } else {
+            missing.push(name);
+            rest.push_str(behind);
         }
-        is_left_out &= !line.ends_with(';');
     }
-    out
+    (rest, missing)
 }
 
 /// Returns the version that the committed bindings are made from.
@@ -200,5 +198,5 @@ fn bindings(engine: Engine) -> Result<String, String> {
     let name = format!("src/bindings/{}.rs", engine.name());
     let path = env::cargo_path("CARGO_MANIFEST_DIR").join(name);
     println!("cargo::rerun-if-changed={}", path.display());
-    fs::read_to_string(&path).map_err(|e| format!("can't read {}: {e}", path.display()))
+    pin::read(&path)
 }

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::env;
-use crate::headers::Engine;
+use crate::inlined::Inlined;
+use crate::pin::Engine;
 
 #[path = "../src/offsets.rs"]
 mod offsets;
@@ -123,7 +124,7 @@ impl TranslationUnit {
     pub(crate) fn read(
         source: &Path,
         patches: Option<&'static Patches>,
-        inlines_alloc: bool,
+        inlined: Inlined,
     ) -> Result<Self, String> {
         let path = source.join("src").join("static.c");
         let text =
@@ -140,7 +141,13 @@ impl TranslationUnit {
             ));
         }
         let checks = patches.and_then(|patches| patches.inline_alloc);
-        let epilogue = checks.filter(|_| inlines_alloc).map(with_offsets);
+        let reads_default = match inlined {
+            Inlined::Nothing => None,
+            Inlined::Alloc => Some(false),
+            Inlined::AllocInDefault => Some(true),
+        };
+        let epilogue = checks.zip(reads_default);
+        let epilogue = epilogue.map(|(checks, reads_default)| with_offsets(checks, reads_default));
         Ok(Self {
             text,
             patches,
@@ -179,13 +186,16 @@ impl TranslationUnit {
 }
 
 /// Defines the offsets that `checks` compares.
-fn with_offsets(checks: &str) -> String {
+fn with_offsets(checks: &str, reads_default: bool) -> String {
     format!(
         "#define MIMALLOC_SYS_THEAP_PAGES {}\n#define MIMALLOC_SYS_PAGE_FREE {}\n\
-         #define MIMALLOC_SYS_PAGE_USED {}\n{checks}",
+         #define MIMALLOC_SYS_PAGE_USED {}\n#define MIMALLOC_SYS_PAGE_FREE_IS_ZERO {}\n\
+         #define MIMALLOC_SYS_DEFAULT_THEAP {}\n{checks}",
         offsets::THEAP_PAGES,
         offsets::PAGE_FREE,
-        offsets::PAGE_USED
+        offsets::PAGE_USED,
+        offsets::PAGE_FREE_IS_ZERO,
+        u8::from(reads_default)
     )
 }
 

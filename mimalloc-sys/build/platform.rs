@@ -18,8 +18,8 @@ pub(crate) enum Tls {
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) tls: Tls,
-    /// The source is compiled as C++ (`/TP`).
-    pub(crate) is_cpp: bool,
+    /// Rust code can read the C side's thread-local variables.
+    pub(crate) reads_thread_locals: bool,
     /// The source is compiled in two halves at once.
     pub(crate) splits_build: bool,
     pub(crate) defines: Vec<(&'static str, &'static str)>,
@@ -35,21 +35,17 @@ impl Platform {
         let os = env::cargo("CARGO_CFG_TARGET_OS");
         let libc = env::cargo("CARGO_CFG_TARGET_ENV");
         let arch = env::cargo("CARGO_CFG_TARGET_ARCH");
-        let is_msvc = libc == "msvc";
-        let is_windows = os == "windows";
+        let tls = tls(&os, &libc);
         Self {
-            tls: tls(&os, &libc),
-            // Upstream asks for C++ with MSVC, for its atomics (CMake,
-            // MI_USE_CXX). Without /EHsc `mi_new` still reports failure instead of
-            // throwing through Rust.
-            is_cpp: is_msvc,
+            reads_thread_locals: reads_thread_locals(tls, &os, &libc, &arch),
+            tls,
             // CMake compiles file by file on every system, but the halves were only
             // tested on this one.
             splits_build: os == "linux",
             defines: defines(&os, &libc),
             libraries: libraries(&os, &libc, &arch),
-            is_windows,
-            is_msvc,
+            is_windows: os == "windows",
+            is_msvc: libc == "msvc",
             is_apple: env::cargo("CARGO_CFG_TARGET_VENDOR") == "apple",
         }
     }
@@ -68,11 +64,27 @@ fn tls(os: &str, libc: &str) -> Tls {
         // static library with this model (microsoft/mimalloc#644). In a program the
         // linker produces the same code as with initial-exec.
         ("linux", "musl" | "ohos") => Tls::LocalDynamic,
+        ("linux" | "freebsd" | "netbsd" | "dragonfly", _)
+            if cfg!(feature = "local-dynamic-tls") =>
+        {
+            Tls::LocalDynamic
+        }
         // CMake uses this model. glibc and FreeBSD keep room for late loaders.
         ("linux" | "freebsd" | "netbsd" | "dragonfly", _) => Tls::InitialExec,
         // Windows uses TlsAlloc, macOS, Android and OpenBSD pthread keys
         // (prim-tls.h). Nothing is known of other systems.
         _ => Tls::Default,
+    }
+}
+
+/// Returns whether `src/default_theap.rs` knows the instructions that read a
+/// thread-local variable. Only initial-exec needs no call, and Rust code of that
+/// model must not be the first to ask for room in the static TLS block.
+fn reads_thread_locals(tls: Tls, os: &str, libc: &str, arch: &str) -> bool {
+    match tls {
+        // The instructions were only tested there.
+        Tls::InitialExec => (os, libc) == ("linux", "gnu") && matches!(arch, "x86_64" | "aarch64"),
+        Tls::Default | Tls::LocalDynamic => false,
     }
 }
 

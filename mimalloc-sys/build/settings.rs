@@ -1,7 +1,7 @@
 //! Turns features into the values of upstream's switches.
 
 use crate::env;
-use crate::headers::Engine;
+use crate::pin::Engine;
 
 /// The values of upstream's switches, for the compiler and for dependents.
 #[derive(Clone, Copy, Debug)]

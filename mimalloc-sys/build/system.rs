@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::env;
-use crate::headers::{self, Engine, Headers};
+use crate::headers::Headers;
+use crate::pin::Engine;
 use crate::platform::Platform;
 use crate::vendored::{expand, need_compiler};
 
@@ -186,6 +187,6 @@ fn not_found(probe: &pkg_config::Error, search: &str) -> String {
          MIMALLOC_SYS_LIB_DIR and MIMALLOC_SYS_INCLUDE_DIR, or compile the vendored source: \
          without the feature `system` and MIMALLOC_SYS_NO_VENDOR, or with \
          MIMALLOC_SYS_NO_VENDOR=0.",
-        headers::supported()
+        Engine::supported()
     )
 }

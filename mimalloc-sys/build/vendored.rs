@@ -1,28 +1,32 @@
 //! Compiles the C source: a patched copy (see `patches.rs`) of `src/static.c`, which
 //! includes all other files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::env;
+use crate::inlined::Inlined;
 use crate::patches::{Patches, TranslationUnit};
 use crate::platform::{Platform, Tls};
 use crate::settings::Settings;
-use crate::split_build;
+
+/// Begins the names of the second half's files, in both engines.
+const SECOND: &[&str] = &["arena", "bitmap", "segment", "profile"];
 
 /// Compiles the tree at `source` and links the result.
 pub(crate) fn build(
     source: &Path,
     settings: Settings,
+    platform: &Platform,
     patches: Option<&'static Patches>,
-    inlines_alloc: bool,
+    inlined: Inlined,
 ) -> Result<(), String> {
     need_compiler()?;
-    let platform = Platform::current();
-    let unit = TranslationUnit::read(source, patches, inlines_alloc)?;
-    let mut compiler = compiler(source, settings, &platform)?;
+    let unit = TranslationUnit::read(source, patches, inlined)?;
+    let mut compiler = compiler(source, settings, platform)?;
     // The override of `malloc` works from a single object only.
     if platform.splits_build && !cfg!(feature = "override") {
-        split_build::compile(&unit, &compiler)?;
+        compile_halves(&unit, &compiler)?;
     } else {
         compiler
             .file(unit.write("static.c", |_| true)?)
@@ -31,6 +35,33 @@ pub(crate) fn build(
     }
     platform.link_libraries();
     Ok(())
+}
+
+/// Compiles `static.c` in two halves at once, and links the objects.
+///
+/// `static.c` includes the whole library, which takes one core several seconds while
+/// cargo has nothing else to do. Upstream's files can be compiled apart, so each half
+/// gets a copy of `static.c` without the other half's includes. The files that
+/// allocation runs through are all in the first half.
+fn compile_halves(unit: &TranslationUnit, compiler: &cc::Build) -> Result<(), String> {
+    let compile = |name, of_second| -> Result<Vec<PathBuf>, String> {
+        let path = unit.write(name, |file| {
+            SECOND.iter().any(|start| file.starts_with(start)) == of_second
+        })?;
+        let objects = compiler.clone().file(path).try_compile_intermediates();
+        objects.map_err(|e| format!("compiling mimalloc failed: {e}"))
+    };
+    let (first, second) = thread::scope(|scope| {
+        let second = scope.spawn(|| compile("static-2.c", true));
+        let first = compile("static-1.c", false);
+        let failed = |_| Err("the compiler's thread failed".to_owned());
+        (first, second.join().unwrap_or_else(failed))
+    });
+    let mut compiler = compiler.clone();
+    compiler.objects(first?).objects(second?);
+    compiler
+        .try_compile("mimalloc")
+        .map_err(|e| format!("archiving mimalloc failed: {e}"))
 }
 
 /// Fails with what to install where there is no compiler. Without this check the
@@ -106,7 +137,9 @@ fn define(cc: &mut cc::Build, settings: Settings, platform: &Platform) {
 }
 
 fn language(cc: &mut cc::Build, platform: &Platform) {
-    if platform.is_cpp {
+    if platform.is_msvc {
+        // Upstream asks for C++ with MSVC, for its atomics (CMake, MI_USE_CXX). Without
+        // /EHsc `mi_new` still reports failure instead of throwing through Rust.
         cc.cpp(true).cpp_link_stdlib(None);
         if cc.get_compiler().is_like_msvc() {
             cc.flag("/TP").flag("/std:c++17").flag("/Zc:__cplusplus");
@@ -120,10 +153,8 @@ fn language(cc: &mut cc::Build, platform: &Platform) {
     }
     match platform.tls {
         Tls::Default => {}
-        Tls::InitialExec if !cfg!(feature = "local-dynamic-tls") => {
-            cc.flag("-ftls-model=initial-exec");
-        }
-        Tls::InitialExec | Tls::LocalDynamic => _ = cc.flag("-ftls-model=local-dynamic"),
+        Tls::InitialExec => _ = cc.flag("-ftls-model=initial-exec"),
+        Tls::LocalDynamic => _ = cc.flag("-ftls-model=local-dynamic"),
     }
 }
 

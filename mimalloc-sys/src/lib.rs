@@ -33,6 +33,8 @@ mod bindings {
     #[cfg(all(mimalloc_v2, not(any(mimalloc_other_version, feature = "bindgen"))))]
     include!("bindings/v2.rs");
 }
+#[cfg(mimalloc_default_theap)]
+mod default_theap;
 #[cfg(mimalloc_inline)]
 mod inline;
 #[cfg(mimalloc_inline_alloc)]
@@ -42,10 +44,15 @@ pub mod version;
 mod wchar;
 
 pub use bindings::*;
+#[cfg(mimalloc_default_theap)]
+pub use default_theap::mimalloc_sys_theap_default;
 #[cfg(mimalloc_inline)]
 pub use inline::*;
 #[cfg(mimalloc_inline_alloc)]
-pub use inline_alloc::mimalloc_sys_theap_wmalloc_small;
+pub use inline_alloc::{
+    mimalloc_sys_theap_wmalloc_small, mimalloc_sys_theap_wzalloc_small, mimalloc_sys_wmalloc_small,
+    mimalloc_sys_wtake_small, mimalloc_sys_wzalloc_small,
+};
 pub use macros::*;
 pub use wchar::*;
 

@@ -11,3 +11,6 @@ pub(super) const PAGE_FREE: usize = 16;
 /// The offset in a page of two counts: the blocks in use, and the blocks ever
 /// used.
 pub(super) const PAGE_USED: usize = 40;
+/// The offset in a page of a byte that is not 0 if free blocks are zero but for
+/// their first word.
+pub(super) const PAGE_FREE_IS_ZERO: usize = 63;

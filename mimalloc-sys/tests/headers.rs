@@ -5,13 +5,14 @@
 #[path = "../build/headers.rs"]
 mod headers;
 #[allow(dead_code, reason = "the build script uses the rest")]
-#[path = "../src/version.rs"]
-mod version;
+#[path = "../build/pin.rs"]
+mod pin;
 
 use std::fs;
 use std::path::PathBuf;
 
-use headers::{Engine, Headers};
+use headers::Headers;
+use pin::Engine;
 
 /// Reads a `mimalloc.h` of this version that contains `text`.
 fn read(name: &str, number: u32, text: &str) -> Result<Headers, String> {

@@ -41,8 +41,6 @@ pub(crate) struct Facts {
     pub(crate) profile: bool,
     /// Functions of the bindings that the library lacks.
     pub(crate) missing: Vec<String>,
-    /// The library numbers its options in another way than the bindings.
-    pub(crate) has_own_option_numbers: bool,
     /// The feature `std` is on.
     pub(crate) has_std: bool,
     pub(crate) os: String,
@@ -135,6 +133,9 @@ const fn fact(name: &'static str, meaning: &'static str, when: fn(&Facts) -> boo
 /// The pinned source has all functions. Another version may lack some, and an item
 /// that calls a missing function must be absent. `mimalloc-sys` doesn't declare such
 /// a function, and `cargo xtask ci` compiles against the oldest versions.
+///
+/// A function that each supported version of an engine has needs no row. A row
+/// `mimalloc_since_…` has functions that came with one release.
 const fn has(name: &'static str, of: Of, functions: &'static [&'static str]) -> Cfg {
     let meaning = "The library has these functions.";
     Cfg {
@@ -185,8 +186,12 @@ pub(crate) const CFGS: &[Cfg] = &[
         }),
     fact("mimalloc_padding", "Blocks are larger than asked or start elsewhere, so that sizes that \
         are powers of two are not naturally aligned.", |facts| facts.padding || facts.guarded),
-    fact("mimalloc_guarded", "The library can put a guard page behind a block.",
-        |facts| facts.guarded),
+    fact("mimalloc_guarded", "The library can put a guard page behind a block, of each heap.",
+        |facts| facts.guarded && match facts.engine {
+            V2 => facts.has_all(&["mi_heap_guarded_set_sample_rate",
+                "mi_heap_guarded_set_size_bound"]),
+            V3 => true,
+        }),
     // Versions before `mi_heap_new_ex` refuse such memory for the first segment of a
     // thread.
     fact("mimalloc_protects_pages", "The library can't use memory that can't be protected.",
@@ -194,8 +199,23 @@ pub(crate) const CFGS: &[Cfg] = &[
             V2 => facts.secure >= 1 || !facts.has_all(&["mi_heap_new_ex"]),
             V3 => facts.secure >= 5,
         }),
-    fact("mimalloc_option_table", "The library numbers its options in another way than the \
-        bindings.", |facts| facts.has_own_option_numbers),
+    fact("mimalloc_default_heap", "A heap can be the default heap of a thread.",
+        |facts| match facts.engine {
+            V2 => true,
+            V3 => facts.has_all(&["mi_theap_set_default"]),
+        }),
+    // Engine v3 without the patches holds locks.
+    fact("mimalloc_deferred_free", "The library holds no lock while it calls a deferred free.",
+        |facts| match facts.engine {
+            V2 => true,
+            V3 => facts.is_patched,
+        }),
+    // Engine v3 without the patches crashes on a thread that it is done with.
+    fact("mimalloc_threadpool", "Threads can be marked as belonging to a thread pool.",
+        |facts| facts.has_all(&["mi_thread_set_in_threadpool"]) && match facts.engine {
+            V2 => true,
+            V3 => facts.is_patched,
+        }),
 
     has("mimalloc_profiler", ONLY_V3, &["mi_heap_profile", "mi_heap_profile_disable",
         "mi_pprof_profiler_new", "mi_profile", "mi_profiler_snapshot", "mi_profiler_start",
@@ -208,28 +228,17 @@ pub(crate) const CFGS: &[Cfg] = &[
             V3 => facts.is_vendored && facts.has_all(&["mi_wmalloc_small", "mi_wzalloc_small",
                 "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"]),
         }),
-    has("mimalloc_sized_free", ONLY_V3, &["mi_free_small_nonnull"]),
-    has("mimalloc_has_theap_zalloc_aligned", ONLY_V3, &["mi_theap_zalloc_aligned"]),
-    has("mimalloc_has_theap_realloc_aligned", ONLY_V3, &["mi_theap_realloc_aligned"]),
-    has("mimalloc_has_theap_set_default", ONLY_V3, &["mi_theap_set_default"]),
+    has("mimalloc_since_3_5", ONLY_V3, &["mi_arena_max_object_size"]),
+    has("mimalloc_since_3_6", ONLY_V3, &["mi_arenas_purge", "mi_free_small_nonnull",
+        "mi_heap_set_debug_fill_preserve"]),
+    has("mimalloc_has_theap_aligned", ONLY_V3, &["mi_theap_realloc_aligned",
+        "mi_theap_zalloc_aligned"]),
     has("mimalloc_has_stats", BOTH, &["mi_stats_get", "mi_stats_get_json"]),
-    has("mimalloc_has_heap_stats", ONLY_V3, &["mi_heap_stats_get"]),
-    has("mimalloc_has_bin_size", ONLY_V3, &["mi_stats_get_bin_size"]),
     has("mimalloc_has_option_get_size", BOTH, &["mi_option_get_size"]),
     has("mimalloc_has_options_print", BOTH, &["mi_options_print"]),
-    has("mimalloc_has_process_info_print", ONLY_V3, &["mi_process_info_print"]),
     has("mimalloc_has_heap_new_ex", ONLY_V2, &["mi_heap_new_ex"]),
     has("mimalloc_has_heap_zalloc_small", BOTH, &["mi_heap_zalloc_small"]),
     has("mimalloc_has_collect_reduce", ONLY_V2, &["mi_collect_reduce"]),
-    has("mimalloc_has_heap_guarded", ONLY_V2, &["mi_heap_guarded_set_sample_rate",
-        "mi_heap_guarded_set_size_bound"]),
-    has("mimalloc_has_threadpool", BOTH, &["mi_thread_set_in_threadpool"]),
-    has("mimalloc_has_arena_contains", ONLY_V3, &["mi_arena_contains"]),
-    has("mimalloc_has_arena_limits", ONLY_V3, &["mi_arena_min_size", "mi_arena_min_alignment"]),
-    has("mimalloc_has_arena_max_object_size", ONLY_V3, &["mi_arena_max_object_size"]),
-    has("mimalloc_has_arenas_purge", ONLY_V3, &["mi_arenas_purge"]),
-    has("mimalloc_has_numa_affinity", ONLY_V3, &["mi_heap_set_numa_affinity"]),
-    has("mimalloc_has_debug_fill_preserve", ONLY_V3, &["mi_heap_set_debug_fill_preserve"]),
 ];
 
 /// Returns the names of the cfgs that hold.

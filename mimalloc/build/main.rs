@@ -76,7 +76,6 @@ fn facts(engine: Engine) -> Facts {
         guarded: is_set("GUARDED"),
         profile: is_set("PROFILE"),
         missing: missing.map(str::to_owned).collect(),
-        has_own_option_numbers: !link_fact("OPTIONS").is_empty(),
         has_std: env::var_os("CARGO_FEATURE_STD").is_some(),
         os: target("OS"),
         env: target("ENV"),
@@ -84,7 +83,8 @@ fn facts(engine: Engine) -> Facts {
     }
 }
 
-/// Writes the option numbers of a library whose numbering is not the bindings'.
+/// Writes the option numbers of a library whose numbering is not the bindings';
+/// otherwise the list is empty.
 fn write_option_numbers(options: &str) {
     let mut table = String::from("&[\n");
     for (name, number) in options.split(',').filter_map(|row| row.split_once(':')) {

@@ -2,6 +2,8 @@
 
 mod error;
 mod options;
+#[cfg(mimalloc_v3)]
+mod v3;
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -123,18 +125,6 @@ impl Arena {
         })
     }
 
-    /// Makes a heap in this arena; the same as `Heap::new_in`.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of `Heap::new`. On engine v3, an arena without room
-    /// makes the heap's first allocation fail, not this function.
-    #[cfg(mimalloc_owned_heaps)]
-    #[doc(alias = "mi_heap_new_in_arena")]
-    pub fn new_heap(self) -> Result<Heap, HeapError> {
-        Heap::new_in(self)
-    }
-
     /// Makes a heap in this arena, lends the heap to `f`, and destroys the heap
     /// when `f` returns or panics. Works on every engine and platform.
     ///
@@ -176,55 +166,6 @@ impl Arena {
         // SAFETY: an `Arena` holds the id of an arena, which is never unloaded
         // (upstream.md: arena lifetime). The address is only compared.
         unsafe { raw::arena::contains(self.id, ptr) }
-    }
-
-    /// Returns the smallest size of an arena in bytes. Engine v3 only.
-    ///
-    /// Calls `mi_arena_min_size`.
-    #[cfg(mimalloc_has_arena_limits)]
-    #[must_use]
-    #[doc(alias = "mi_arena_min_size")]
-    pub fn min_size() -> usize {
-        raw::arena::min_size()
-    }
-
-    /// Returns the alignment of an arena's start in bytes: 256 MiB, or 64 KiB
-    /// in builds with hardening. Engine v3 only.
-    ///
-    /// Memory of the program's [own](ArenaOptions::from_static) that starts
-    /// elsewhere loses the part before the next such address.
-    ///
-    /// Calls `mi_arena_min_alignment`.
-    #[cfg(mimalloc_has_arena_limits)]
-    #[must_use]
-    #[doc(alias = "mi_arena_min_alignment")]
-    pub fn min_alignment() -> usize {
-        raw::arena::min_alignment()
-    }
-
-    /// Returns the size in bytes of the largest block that fits in an arena. In
-    /// an exclusive arena, larger requests fail whatever the arena's size.
-    /// Engine v3 only.
-    ///
-    /// Calls `mi_arena_max_object_size`; changes with the option
-    /// `arena_max_object_size`.
-    #[cfg(mimalloc_has_arena_max_object_size)]
-    #[must_use]
-    #[doc(alias = "mi_arena_max_object_size")]
-    pub fn max_object_size() -> usize {
-        raw::arena::max_object_size()
-    }
-
-    /// Returns free memory in all arenas to the system now, without waiting for
-    /// the purge delay. Memory that threads still hold for reuse stays. Calling
-    /// [`collect`](crate::collect) on each of these threads first frees their
-    /// memory as well.
-    ///
-    /// The arenas keep their addresses. Calls `mi_arenas_purge`. Engine v3 only.
-    #[cfg(mimalloc_has_arenas_purge)]
-    #[doc(alias = "mi_arenas_purge")]
-    pub fn purge_all() {
-        raw::arena::purge_all();
     }
 
     /// Returns the C id, for C functions that this crate does not wrap.

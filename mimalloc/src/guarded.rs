@@ -2,7 +2,7 @@
 
 use crate::error::AllocError;
 use crate::heap::Heap;
-use crate::raw::engine;
+use crate::raw::engine::guarded;
 
 /// # Guarded blocks
 ///
@@ -31,7 +31,7 @@ impl Heap {
         // SAFETY: `&self` keeps the heap alive. On engine v2 the heap belongs
         // to this thread, or is a dead heap, which has a structure
         // (upstream.md: thread ends of v2).
-        unsafe { engine::set_guarded_sample_rate(self.backend(), rate, seed) }
+        unsafe { guarded::set_sample_rate(self.backend(), rate, seed) }
     }
 
     /// Guards only blocks of `min` to `max` bytes, on this thread.
@@ -49,11 +49,11 @@ impl Heap {
         // SAFETY: `&self` keeps the heap alive. On engine v2 the heap belongs
         // to this thread, or is a dead heap, which has a structure
         // (upstream.md: thread ends of v2).
-        unsafe { engine::set_guarded_size_bound(self.backend(), min, max) }
+        unsafe { guarded::set_size_bound(self.backend(), min, max) }
     }
 }
 
-#[cfg(all(test, mimalloc_has_heap_stats))]
+#[cfg(all(test, mimalloc_v3))]
 mod tests {
     use super::*;
 

@@ -1,16 +1,17 @@
 //! Defines heaps, whose blocks are all freed in one call.
 
-#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
-mod default_guard;
+#[cfg(mimalloc_default_heap)]
+pub(crate) mod default_guard;
+#[cfg(mimalloc_owned_heaps)]
+mod owned;
+#[cfg(mimalloc_v3)]
+mod v3;
 
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use mimalloc_sys as sys;
-
-#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
-pub use default_guard::DefaultGuard;
 
 use crate::arena::{Arena, MaybeArena};
 use crate::error::HeapError;
@@ -25,11 +26,7 @@ use crate::raw::{self, backend, engine};
 /// mimalloc can have 64,512 heaps, and 3,072 on 32-bit targets. The difference is
 /// left for heaps that this crate does not make, such as the heap of the profiler
 /// that `MIMALLOC_PROFILE` starts.
-pub const MAX_HEAPS: usize = if cfg!(target_pointer_width = "64") {
-    64_500
-} else {
-    3_060
-};
+pub const MAX_HEAPS: usize = if usize::BITS == 64 { 64_500 } else { 3_060 };
 
 /// Owns a mimalloc heap: an allocator whose blocks are all freed at once.
 ///
@@ -96,59 +93,7 @@ pub struct Heap {
     id: HeapId,
 }
 
-// SAFETY: engine v3 lets any thread use and destroy a heap (upstream.md: shared
-// heaps, heap destruction). Destroying takes `&mut` or ownership, so no other
-// thread is inside the heap at that time.
-#[cfg(mimalloc_v3)]
-unsafe impl Send for Heap {}
-
-// SAFETY: on engine v3, threads may call each function that `&Heap` reaches at
-// the same time (upstream.md: shared heaps). The other functions take `&mut
-// Heap`.
-#[cfg(mimalloc_v3)]
-unsafe impl Sync for Heap {}
-
 impl Heap {
-    /// Makes a heap.
-    ///
-    /// Calls `mi_heap_new`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when memory runs out, or on engine v3 when
-    /// [`MAX_HEAPS`] heaps are live.
-    ///
-    /// # Platform-specific behaviour
-    ///
-    /// With a library of engine v2 that is not compiled from the pinned source,
-    /// such as a system library, a heap must end before its thread. Owned heaps
-    /// are then not compiled; use [`Heap::scope`].
-    #[cfg(mimalloc_owned_heaps)]
-    #[doc(alias = "mi_heap_new")]
-    pub fn new() -> Result<Self, HeapError> {
-        Self::create()
-    }
-
-    /// Makes a heap whose memory all comes from `arena`.
-    ///
-    /// An exclusive arena is a hard limit: when the arena is full, allocating
-    /// fails with the error of the trait (`try_reserve` returns the error), and
-    /// the rest of the process is not affected. See [`Arena`].
-    ///
-    /// Calls `mi_heap_new_in_arena`; on engine v2 `mi_heap_new_ex` where the
-    /// library has it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when memory runs out, or on engine v3 when
-    /// [`MAX_HEAPS`] heaps are live.
-    #[cfg(mimalloc_owned_heaps)]
-    #[doc(alias = "mi_heap_new_in_arena")]
-    #[doc(alias = "mi_heap_new_ex")]
-    pub fn new_in(arena: Arena) -> Result<Self, HeapError> {
-        Self::create_in(arena)
-    }
-
     /// Makes a heap, lends the heap to `f`, and destroys the heap when `f`
     /// returns or panics.
     ///
@@ -186,52 +131,6 @@ impl Heap {
             // back (upstream.md: arena lifetime).
             unsafe { raw::heap::new_in(arena.id()) }
         })
-    }
-
-    /// Returns the heap that plain allocation uses, which all threads share.
-    ///
-    /// The main heap can't be destroyed or reset. Engine v3 only: engine v2 has
-    /// a main heap for each thread.
-    ///
-    /// Calls `mi_heap_main`.
-    #[cfg(mimalloc_v3)]
-    #[must_use]
-    #[doc(alias = "mi_heap_main")]
-    pub fn main() -> &'static Self {
-        use core::mem::offset_of;
-        use core::sync::atomic::{AtomicPtr, Ordering};
-
-        /// Has the layout of a `Heap`.
-        #[repr(C)]
-        struct Main {
-            raw: AtomicPtr<sys::mi_heap_t>,
-            arena: MaybeArena,
-            id: HeapId,
-        }
-        static MAIN: Main = Main {
-            raw: AtomicPtr::new(core::ptr::null_mut()),
-            arena: MaybeArena::NONE,
-            id: HeapId::MAIN,
-        };
-        if MAIN.raw.load(Ordering::Acquire).is_null() {
-            let main = raw::heap::main();
-            let null = core::ptr::null_mut();
-            // The exchange writes once at most, so the plain reads below do not
-            // race.
-            let _ = (MAIN.raw).compare_exchange(null, main, Ordering::AcqRel, Ordering::Acquire);
-        }
-        const {
-            assert!(size_of::<Main>() == size_of::<Self>());
-            assert!(offset_of!(Main, raw) == offset_of!(Self, raw));
-            assert!(offset_of!(Main, arena) == offset_of!(Self, arena));
-            assert!(offset_of!(Main, id) == offset_of!(Self, id));
-        }
-        let main: *const Main = &raw const MAIN;
-        // SAFETY: the assertions above prove that both types have the same
-        // layout, and an `AtomicPtr` has the layout of a pointer. The pointer
-        // is not null any more and is never written again, and the main heap is
-        // never freed.
-        unsafe { &*main.cast::<Self>() }
     }
 
     #[inline(always)]
@@ -346,35 +245,6 @@ impl Heap {
         unsafe { raw::heap::collect(self.as_raw(), force) };
     }
 
-    /// Returns the statistics of this heap alone. Engine v3 only.
-    ///
-    /// Each thread counts on its own. A thread hands over its counts when the
-    /// thread collects, ends, or has allocated several megabytes since. Call
-    /// [`collect`](Self::collect) first to include what this thread did.
-    ///
-    /// Calls `mi_heap_stats_get`.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when the linked library has another layout of
-    /// statistics, as a system library of another version may.
-    ///
-    /// ```
-    /// let heap = mimalloc::Heap::new()?;
-    /// let block = allocator_api2::boxed::Box::new_in([0_u8; 1000], &heap);
-    /// heap.collect(false);
-    /// assert!(heap.stats()?.allocated.current >= 1000);
-    /// # drop(block);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[cfg(mimalloc_has_heap_stats)]
-    #[doc(alias = "mi_heap_stats_get")]
-    #[doc(alias = "mi_heap_stats_print_out")]
-    pub fn stats(&self) -> Result<crate::stats::Stats, crate::stats::StatsError> {
-        // SAFETY: the heap is live while `self` is borrowed.
-        unsafe { crate::stats::Stats::of_heap(self.as_raw()) }
-    }
-
     /// Returns whether `value` lies in a block of this heap.
     ///
     /// A value of size zero, such as an empty slice, lies in no block.
@@ -405,31 +275,6 @@ impl Heap {
         // thread's, or dead), and the caller keeps a block of mimalloc alive
         // (upstream.md: containment).
         unsafe { engine::contains(self.as_raw(), ptr) }
-    }
-
-    /// Sets the NUMA node whose memory the heap prefers from now on; `None`
-    /// removes the preference.
-    ///
-    /// Calls `mi_heap_set_numa_affinity`. Engine v3 only.
-    #[cfg(mimalloc_has_numa_affinity)]
-    #[doc(alias = "mi_heap_set_numa_affinity")]
-    pub fn set_numa_affinity(&mut self, node: Option<u16>) {
-        let node = node.map_or(-1, i32::from);
-        // SAFETY: the heap is live by the type's invariant, and `&mut` keeps
-        // other threads from reading the field.
-        unsafe { raw::heap::set_numa_affinity(self.as_raw(), node) };
-    }
-
-    /// Sets how many bytes at the start of each block a build with debugging
-    /// does not fill on allocation and on free.
-    ///
-    /// Calls `mi_heap_set_debug_fill_preserve`. Engine v3 only.
-    #[cfg(mimalloc_has_debug_fill_preserve)]
-    #[doc(alias = "mi_heap_set_debug_fill_preserve")]
-    pub fn set_debug_fill_preserve(&mut self, bytes: usize) {
-        // SAFETY: the heap is live by the type's invariant, and `&mut` keeps
-        // other threads from reading the field.
-        unsafe { raw::heap::set_debug_fill_preserve(self.as_raw(), bytes) };
     }
 
     /// Returns the raw heap pointer, for C functions that this crate does not
@@ -512,38 +357,6 @@ impl Heap {
         // walks over all heaps (upstream.md: heap deletion, statistics walks).
         unsafe { engine::delete(raw) };
         engine::count_out();
-    }
-
-    /// Makes this heap the default heap of the current thread until the
-    /// returned guard is dropped.
-    ///
-    /// This redirects every plain allocation on the thread. If
-    /// [`MiMalloc`](crate::MiMalloc) is the global allocator, that includes
-    /// what the standard library allocates for the thread.
-    ///
-    /// Calls `mi_theap_set_default` on engine v3, `mi_heap_set_default` on v2.
-    ///
-    /// # Safety
-    ///
-    /// - The guard is dropped on this thread, and is not forgotten. Guards of
-    ///   several heaps are dropped in the reverse order. The guard is dropped
-    ///   before mimalloc's part of the thread ends, so not by the destructor of
-    ///   a pthread key.
-    /// - No block that plain allocation on this thread returns meanwhile is
-    ///   used or freed after the heap ends.
-    /// - On engine v2 this thread meanwhile frees no block of an ended thread:
-    ///   freeing such a block may bring other blocks of the ended thread into
-    ///   this heap.
-    #[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
-    #[doc(alias = "mi_theap_set_default")]
-    #[doc(alias = "mi_heap_set_default")]
-    #[must_use = "the heap is the default only until the guard is dropped"]
-    pub unsafe fn set_default(&self) -> DefaultGuard<'_> {
-        // SAFETY: the heap is live by the type's invariant (on engine v2 this
-        // thread's, or dead), and the guard borrows the heap. The caller keeps
-        // the rules of upstream.md: default heap.
-        let before = unsafe { engine::set_default(self.as_raw()) };
-        DefaultGuard { before, heap: self }
     }
 }
 

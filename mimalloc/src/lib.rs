@@ -1,6 +1,23 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    docsrs,
+    feature(doc_cfg),
+    // The engine's name and `since_3_6` are labels that readers understand. The
+    // text of an item says what these mean.
+    doc(auto_cfg(hide(
+        mimalloc_default_heap,
+        mimalloc_deferred_free,
+        mimalloc_guarded,
+        mimalloc_has_collect_reduce,
+        mimalloc_has_options_print,
+        mimalloc_has_stats,
+        mimalloc_heap_pool,
+        mimalloc_owned_heaps,
+        mimalloc_profiler,
+        mimalloc_threadpool,
+    )))
+)]
 #![no_std]
 #![cfg_attr(
     not(any(
@@ -21,7 +38,7 @@ mod allocator;
 pub mod arena;
 mod error;
 mod global;
-#[cfg(all(mimalloc_guarded, any(mimalloc_v3, mimalloc_has_heap_guarded)))]
+#[cfg(mimalloc_guarded)]
 mod guarded;
 mod heap;
 #[cfg(mimalloc_heap_pool)]
@@ -44,8 +61,8 @@ pub use mimalloc_sys as ffi;
 pub use crate::arena::{Arena, ArenaError};
 pub use crate::error::{AllocError, HeapError};
 pub use crate::global::MiMalloc;
-#[cfg(any(mimalloc_v2, mimalloc_has_theap_set_default))]
-pub use crate::heap::DefaultGuard;
+#[cfg(mimalloc_default_heap)]
+pub use crate::heap::default_guard::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
 #[cfg(mimalloc_heap_pool)]
 pub use crate::heap_pool::{HeapPool, HeapPoolOptions, PooledHeap};
@@ -97,7 +114,7 @@ struct Readme;
 #[doc(hidden)]
 pub mod __startup {
     //! Exports the items that `startup_options!` expands to.
-    pub use crate::startup::{GiB, KiB, MiB, Setting, apply};
+    pub use crate::startup::{GiB, KiB, MiB, Preset, Setting, apply};
 }
 
 /// Returns unused memory of the current thread.
@@ -148,7 +165,7 @@ pub fn good_size(size: usize) -> usize {
 /// which crashes on a thread that mimalloc is done with.
 ///
 /// Calls `mi_thread_set_in_threadpool`.
-#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
+#[cfg(mimalloc_threadpool)]
 #[doc(alias = "mi_thread_set_in_threadpool")]
 pub fn set_thread_in_threadpool() {
     raw::thread::set_in_threadpool();

@@ -10,7 +10,7 @@ use core::alloc::Layout;
 
 use crate::error::HeapError;
 use crate::heap::Heap;
-use crate::raw::{alloc, backend};
+use crate::raw::{alloc, backend, runtime};
 
 /// Holds what all handles of one heap point to.
 struct Shared {
@@ -62,29 +62,7 @@ pub struct SharedHeap {
     owns: PhantomData<Shared>,
 }
 
-// SAFETY: on engine v3 `Heap` is `Send` and `Sync`, and the count is atomic.
-// The last handle may destroy the heap on any thread, because no other thread
-// can use the heap then (upstream.md: heap destruction).
-#[cfg(mimalloc_v3)]
-unsafe impl Send for SharedHeap {}
-
-// SAFETY: a shared handle gives shared access to the heap, which is `Sync` on
-// engine v3, and makes clones, which are `Send`.
-#[cfg(mimalloc_v3)]
-unsafe impl Sync for SharedHeap {}
-
 impl SharedHeap {
-    /// Makes a heap and the first handle to it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when there is no memory for a heap, or on engine v3
-    /// when [`MAX_HEAPS`](crate::MAX_HEAPS) heaps are live.
-    #[cfg(mimalloc_owned_heaps)]
-    pub fn new() -> Result<Self, HeapError> {
-        Self::from_heap(Heap::new()?)
-    }
-
     /// Makes the first handle to a heap.
     ///
     /// The blocks in the heap stay where they are.
@@ -167,20 +145,7 @@ impl Clone for SharedHeap {
 /// collections. A program gets here only by leaking handles for years.
 #[cold]
 fn too_many_handles() -> ! {
-    #[cfg(feature = "std")]
-    std::process::abort();
-    #[cfg(not(feature = "std"))]
-    {
-        // A panic during a panic aborts the process.
-        struct Abort;
-        impl Drop for Abort {
-            fn drop(&mut self) {
-                panic!("too many handles of one heap");
-            }
-        }
-        let _abort = Abort;
-        panic!("too many handles of one heap");
-    }
+    runtime::abort("too many handles of one heap");
 }
 
 impl Drop for SharedHeap {

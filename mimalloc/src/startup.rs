@@ -11,6 +11,10 @@ use mimalloc_sys as sys;
 use crate::option::{Option, Unit, kibibytes, to_long};
 use crate::raw;
 
+mod preset;
+
+pub use preset::Preset;
+
 /// 1024 bytes.
 #[allow(non_upper_case_globals, reason = "the unit's own spelling")]
 pub const KiB: usize = 1 << 10;
@@ -47,6 +51,32 @@ pub const GiB: usize = 1 << 30;
 /// - The options that can break memory safety need the word `unsafe` in front,
 ///   and the promise of
 ///   [`Option::set_unchecked`](crate::Option::set_unchecked).
+///
+/// # Presets
+///
+/// A preset sets the options that fit a purpose. The preset stands first, and
+/// the options behind the preset override those of the preset:
+///
+/// ```
+/// mimalloc::startup_options! { preset: small_memory, purge_delay = 50 }
+///
+/// fn main() {
+///     assert!(!mimalloc::Option::AllowThp.is_enabled());
+///     assert_eq!(mimalloc::Option::PurgeDelay.get(), 50);
+/// }
+/// ```
+///
+/// | preset | fits | costs |
+/// |---|---|---|
+/// | `small_memory` | programs with little memory, of which there are many, or which are mostly idle | page faults, where a program uses much memory |
+/// | `speed` | programs that use buffers of 32 MiB and more over and over, or blocks over 64 KiB | memory that returns to the system later; on engine v3, statistics that lag |
+///
+/// The page [memory](crate::docs::memory#presets) lists the options of each
+/// preset, and what was measured. A later version of this crate may choose other
+/// options for the same purpose. Options that a linked system library lacks are
+/// left out of a preset.
+///
+/// # Where to use the macro
 ///
 /// **Use the macro in the binary** (or cdylib), once, at module level. The
 /// macro decides for the whole process, which a library should not do. A linker
@@ -93,6 +123,11 @@ pub const GiB: usize = 1 << 30;
 /// mimalloc::startup_options! { arena_reserve = -1 }
 /// # fn main() {}
 /// ```
+///
+/// ```compile_fail
+/// mimalloc::startup_options! { preset: fast }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! startup_options {
     (@entry $name:ident, $value:expr) => {
@@ -103,36 +138,51 @@ macro_rules! startup_options {
         // the list of `Option::set_unchecked` (upstream.md: unsafe options).
         $unsafe { $crate::__startup::Setting::new_unchecked(stringify!($name), $value as i64) }
     };
-    (@list [$($done:expr),*]) => {
+    (@list $preset:tt [$($done:expr),*]) => {
         const _: () = {
             #[allow(unused_imports)]
             use $crate::__startup::{GiB, KiB, MiB};
 
+            const PRESET: $crate::__startup::Preset = $crate::startup_options!(@preset $preset);
             const SETTINGS: &[$crate::__startup::Setting] = &[$($done),*];
 
-            $crate::__startup_hook!(SETTINGS);
+            $crate::__startup_hook!(PRESET, SETTINGS);
         };
     };
-    (@list [$($done:expr),*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+    (@preset ()) => {
+        $crate::__startup::Preset::NONE
+    };
+    (@preset ($name:ident)) => {
+        $crate::__startup::Preset::named(stringify!($name))
+    };
+    (@list $preset:tt [$($done:expr),*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::startup_options! {
-            @list [$($done,)* $crate::startup_options!(@entry $name, $value)] $($($rest)*)?
+            @list $preset
+            [$($done,)* $crate::startup_options!(@entry $name, $value)] $($($rest)*)?
         }
     };
-    (@list [$($done:expr),*] $unsafe:tt $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+    (@list $preset:tt [$($done:expr),*]
+        $unsafe:tt $name:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::startup_options! {
-            @list [$($done,)* $crate::startup_options!(@unsafe $unsafe $name, $value)]
+            @list $preset
+            [$($done,)* $crate::startup_options!(@unsafe $unsafe $name, $value)]
             $($($rest)*)?
         }
     };
     (@list $($unknown:tt)*) => {
-        ::core::compile_error!("write `name = value, other_name = value`");
+        ::core::compile_error!(
+            "write `name = value, other_name = value`, and perhaps `preset: name` in front"
+        );
+    };
+    (preset: $preset:ident $(, $($settings:tt)*)?) => {
+        $crate::startup_options! { @list ($preset) [] $($($settings)*)? }
     };
     ($($settings:tt)*) => {
-        $crate::startup_options! { @list [] $($settings)* }
+        $crate::startup_options! { @list () [] $($settings)* }
     };
 }
 
-/// Places the function that applies `$settings` where the target's runtime calls
+/// Places the function that applies `$preset` and `$settings` where the target's runtime calls
 /// it before mimalloc starts.
 #[doc(hidden)]
 #[macro_export]
@@ -151,9 +201,9 @@ macro_rules! startup_options {
     target_vendor = "apple",
 ))]
 macro_rules! __startup_hook {
-    ($settings:expr) => {
+    ($preset:expr, $settings:expr) => {
         extern "C" fn apply() {
-            $crate::__startup::apply($settings);
+            $crate::__startup::apply($preset, $settings);
         }
 
         #[used]
@@ -175,7 +225,7 @@ macro_rules! __startup_hook {
 #[macro_export]
 #[cfg(windows)]
 macro_rules! __startup_hook {
-    ($settings:expr) => {
+    ($preset:expr, $settings:expr) => {
         extern "system" fn apply(
             _module: *mut ::core::ffi::c_void,
             reason: u32,
@@ -183,7 +233,7 @@ macro_rules! __startup_hook {
         ) {
             const DLL_PROCESS_ATTACH: u32 = 1;
             if reason == DLL_PROCESS_ATTACH {
-                $crate::__startup::apply($settings);
+                $crate::__startup::apply($preset, $settings);
             }
         }
 
@@ -213,7 +263,7 @@ macro_rules! __startup_hook {
     windows,
 )))]
 macro_rules! __startup_hook {
-    ($settings:expr) => {
+    ($preset:expr, $settings:expr) => {
         ::core::compile_error!(
             "mimalloc::startup_options! knows no way to run code before mimalloc starts on this \
              target; set MIMALLOC_… environment variables, or mimalloc::Option in `main` for \
@@ -278,10 +328,11 @@ impl Setting {
     }
 }
 
-/// Stores the settings. Called before `main`, on the only thread.
+/// Stores the preset and then the settings, which override the preset. Called
+/// before `main`, on the only thread.
 #[doc(hidden)]
-pub fn apply(settings: &[Setting]) {
-    for setting in settings {
+pub fn apply(preset: Preset, settings: &'static [Setting]) {
+    for setting in preset.settings().chain(settings) {
         // SAFETY: `mi_option_set_default` stores a word in a static of the
         // library and needs no initialisation (v3 and v2 `options.c`); the
         // number is of the linked library, and whoever made the setting

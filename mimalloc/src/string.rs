@@ -1,5 +1,8 @@
 //! Defines owned C strings in a heap.
 
+#[cfg(all(unix, feature = "std"))]
+mod realpath;
+
 use core::ffi::{CStr, c_char};
 use core::fmt;
 use core::marker::PhantomData;
@@ -125,24 +128,6 @@ impl Heap {
         let copy = unsafe { string::copy_in(self, text.as_ptr(), CopyMode::Prefix(len)) };
         HeapCString::new(copy).ok_or(AllocError)
     }
-
-    /// Returns the absolute path of an existing file, without symbolic links,
-    /// in the heap.
-    ///
-    /// Unix only.
-    ///
-    /// Calls `mi_heap_realpath`.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the system, also when memory runs out.
-    #[cfg(all(unix, feature = "std"))]
-    #[doc(alias = "mi_heap_realpath")]
-    pub fn realpath(&self, path: &CStr) -> std::io::Result<HeapCString<&Self>> {
-        // SAFETY: a `&CStr` points to a C string that lives during the call.
-        let copy = unsafe { string::copy_in(self, path.as_ptr(), CopyMode::Path) };
-        HeapCString::new(copy).ok_or_else(std::io::Error::last_os_error)
-    }
 }
 
 impl MiMalloc {
@@ -173,24 +158,6 @@ impl MiMalloc {
         // SAFETY: a `&CStr` points to a C string that lives during the call.
         let copy = unsafe { string::copy(text.as_ptr(), CopyMode::Prefix(len)) };
         HeapCString::new(copy).ok_or(AllocError)
-    }
-
-    /// Returns the absolute path of an existing file, without symbolic links,
-    /// in the default heap.
-    ///
-    /// Unix only.
-    ///
-    /// Calls `mi_realpath`.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the system, also when memory runs out.
-    #[cfg(all(unix, feature = "std"))]
-    #[doc(alias = "mi_realpath")]
-    pub fn realpath(&self, path: &CStr) -> std::io::Result<HeapCString<Self>> {
-        // SAFETY: a `&CStr` points to a C string that lives during the call.
-        let copy = unsafe { string::copy(path.as_ptr(), CopyMode::Path) };
-        HeapCString::new(copy).ok_or_else(std::io::Error::last_os_error)
     }
 }
 

@@ -25,7 +25,6 @@ fn pinned(engine: Engine) -> Facts {
         guarded: false,
         profile,
         missing: Vec::new(),
-        has_own_option_numbers: false,
         has_std: true,
         os: "linux".to_owned(),
         env: "gnu".to_owned(),
@@ -40,7 +39,6 @@ fn system(engine: Engine, missing: &[&str]) -> Facts {
         is_patched: false,
         inlines_alloc: false,
         missing: missing.iter().map(|&name| name.to_owned()).collect(),
-        has_own_option_numbers: !missing.is_empty(),
         ..pinned(engine)
     }
 }
@@ -65,9 +63,14 @@ fn the_pinned_source_of_v3_has_everything() {
         "patched",
         "inline_alloc",
         "owned_heaps",
+        "heap_pool",
         "theap_cache",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
         "profiler",
-        "sized_free",
+        "since_3_5",
+        "since_3_6",
     ];
     assert_eq!(held(&pinned(Engine::V3)), expected);
     assert!(has(&pinned(Engine::V3), "mimalloc_has_word_sizes"));
@@ -77,9 +80,18 @@ fn the_pinned_source_of_v3_has_everything() {
 #[test]
 fn the_pinned_source_of_v2_owns_heaps() {
     let facts = pinned(Engine::V2);
-    assert_eq!(held(&facts), ["v2", "patched", "owned_heaps"]);
+    let expected = [
+        "v2",
+        "patched",
+        "owned_heaps",
+        "heap_pool",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
+    ];
+    assert_eq!(held(&facts), expected);
     assert!(has(&facts, "mimalloc_has_heap_new_ex"));
-    assert!(!has(&facts, "mimalloc_has_heap_stats"));
+    assert!(!has(&facts, "mimalloc_has_theap_aligned"));
 }
 
 #[test]
@@ -89,32 +101,69 @@ fn a_source_of_the_users_is_not_patched() {
         inlines_alloc: false,
         ..pinned(engine)
     };
-    let expected = ["v3", "owned_heaps", "profiler", "sized_free"];
+    let expected = [
+        "v3",
+        "owned_heaps",
+        "heap_pool",
+        "default_heap",
+        "profiler",
+        "since_3_5",
+        "since_3_6",
+    ];
     assert_eq!(held(&unpatched(Engine::V3)), expected);
     assert!(has(&unpatched(Engine::V3), "mimalloc_has_word_sizes"));
-    assert_eq!(held(&unpatched(Engine::V2)), ["v2"]);
+    let expected = ["v2", "default_heap", "deferred_free", "threadpool"];
+    assert_eq!(held(&unpatched(Engine::V2)), expected);
 }
 
 #[test]
 fn an_old_system_library_of_v2_realigns() {
     let old = system(Engine::V2, &["mi_heap_new_ex", "mi_stats_get_json"]);
-    let expected = ["v2", "realign", "protects_pages", "option_table"];
+    let expected = [
+        "v2",
+        "realign",
+        "protects_pages",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
+    ];
     assert_eq!(held(&old), expected);
     assert!(!has(&old, "mimalloc_has_heap_new_ex"));
     assert!(!has(&old, "mimalloc_has_stats"));
-    assert!(has(&old, "mimalloc_has_threadpool"));
+    let older = system(Engine::V2, &["mi_thread_set_in_threadpool"]);
+    assert!(!has(&older, "mimalloc_threadpool"));
     // The library may be of another version than its headers.
-    assert_eq!(held(&system(Engine::V2, &[])), ["v2", "realign"]);
+    let expected = [
+        "v2",
+        "realign",
+        "default_heap",
+        "deferred_free",
+        "threadpool",
+    ];
+    assert_eq!(held(&system(Engine::V2, &[])), expected);
 }
 
 #[test]
 fn a_system_library_of_v3_exports_no_word_sizes() {
     let facts = system(Engine::V3, &[]);
-    let expected = ["v3", "owned_heaps", "profiler", "sized_free"];
+    let expected = [
+        "v3",
+        "owned_heaps",
+        "heap_pool",
+        "default_heap",
+        "profiler",
+        "since_3_5",
+        "since_3_6",
+    ];
     assert_eq!(held(&facts), expected);
     assert!(!has(&facts, "mimalloc_has_word_sizes"));
-    let old = system(Engine::V3, &["mi_profiler_stop", "mi_free_small_nonnull"]);
-    assert_eq!(held(&old), ["v3", "owned_heaps", "option_table"]);
+    let missing = [
+        "mi_profiler_stop",
+        "mi_free_small_nonnull",
+        "mi_theap_set_default",
+    ];
+    let expected = ["v3", "owned_heaps", "heap_pool", "since_3_5"];
+    assert_eq!(held(&system(Engine::V3, &missing)), expected);
 }
 
 #[test]
@@ -139,6 +188,11 @@ fn hardening_is_told_apart_by_engine() {
     };
     assert!(has(&guarded, "mimalloc_guarded") && has(&guarded, "mimalloc_padding"));
     assert!(!has(&guarded, "mimalloc_protects_pages"));
+    let old = Facts {
+        guarded: true,
+        ..system(Engine::V2, &["mi_heap_guarded_set_size_bound"])
+    };
+    assert!(!has(&old, "mimalloc_guarded") && has(&old, "mimalloc_padding"));
 }
 
 #[test]
@@ -187,6 +241,37 @@ fn each_cfg_is_used() {
         assert!(words.contains(cfg.name), "{} gates nothing", cfg.name);
         assert!(names.insert(cfg.name), "{} is there twice", cfg.name);
         assert!(cfg.meaning.ends_with('.'), "{}", cfg.meaning);
+    }
+}
+
+/// The labels of items on docs.rs are the engine and the version.
+#[test]
+fn labels_on_docs_rs_say_what_they_mean() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let (_, list) = lib.split_once("auto_cfg(hide(").unwrap();
+    let (list, _) = list.split_once(')').unwrap();
+    let hidden: BTreeSet<_> = list.split([',', '\n']).map(str::trim).collect();
+    let names: BTreeSet<_> = CFGS.iter().map(|cfg| cfg.name).collect();
+    for name in hidden.iter().filter(|name| !name.is_empty()) {
+        assert!(names.contains(name), "{name} is no cfg");
+        assert!(!name.starts_with("mimalloc_since"), "{name} is a label");
+    }
+    // The public files gate items by nothing else.
+    let mut source = String::new();
+    for dir in ["arena", "heap", "hooks", "option", "profiler", "stats"] {
+        read(&root.join("src").join(dir), &mut source);
+    }
+    source.push_str(&lib);
+    let gates = source.split("#[cfg(").skip(1);
+    let gates = gates.filter_map(|gate| gate.split_once(']'));
+    for (gate, _) in gates {
+        let words = gate.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for name in words.filter(|word| names.contains(word)) {
+            let is_label = ["mimalloc_v2", "mimalloc_v3"].contains(&name)
+                || name.starts_with("mimalloc_since");
+            assert!(is_label || hidden.contains(name), "{name} is a riddle");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box as HeapBox;
@@ -34,11 +35,12 @@ const BLOCKS: usize = 2 << 20;
 /// The name of a way on the command line, and the function that it runs.
 type Way = (&'static str, fn() -> Result);
 
-const WAYS: [Way; 4] = [
+const WAYS: [Way; 5] = [
     ("default", from_the_default_heap),
     ("drop", drop_a_heap),
     ("reset", reset_a_heap),
     ("tenth", keep_every_tenth),
+    ("buffers", use_buffers_in_turn),
 ];
 
 fn main() -> Result {
@@ -124,6 +126,33 @@ fn keep_every_tenth() -> Result {
     later()
 }
 
+/// Makes, writes and drops a large buffer, again and again.
+fn use_buffers_in_turn() -> Result {
+    const ROUNDS: u32 = 50;
+    const MIB: usize = 64;
+
+    println!("a buffer of {MIB} MiB, made, written and dropped {ROUNDS} times");
+    show("at the start")?;
+    let faults = page_faults()?;
+    let mut time = Duration::ZERO;
+    for round in 0..ROUNDS {
+        let start = Instant::now();
+        let mut buffer: Vec<u8> = Vec::with_capacity(MIB << 20);
+        // One byte in each page of the system.
+        for page in buffer.spare_capacity_mut().chunks_mut(4096) {
+            page[0].write(round.to_le_bytes()[0]);
+        }
+        drop(black_box(buffer));
+        time += start.elapsed();
+        // The buffer of the next frame comes a little later.
+        thread::sleep(Duration::from_millis(1));
+    }
+    let faults = (page_faults()? - faults) / u64::from(ROUNDS);
+    let time = (time / ROUNDS).as_micros();
+    println!("  a round takes {time} us and {faults} page faults");
+    show("after the last round")
+}
+
 fn fill<A: Allocator + Copy>(alloc: A) -> Blocks<A> {
     let mut blocks = HeapVec::with_capacity_in(BLOCKS, alloc);
     blocks.extend((0..BLOCKS).map(|i| HeapBox::new_in([i.to_le_bytes()[0]; 112], alloc)));
@@ -140,6 +169,15 @@ fn later() -> Result {
         drop(black_box(Vec::<u8>::with_capacity(size)));
     }
     show("and some other work")
+}
+
+/// Returns how many pages the system has given to the process.
+fn page_faults() -> Result<u64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The name of the program, in parentheses, may contain anything.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?;
+    let minor = fields.split_whitespace().nth(7);
+    Ok(minor.ok_or("/proc/self/stat is short")?.parse()?)
 }
 
 fn show(when: &str) -> Result {

@@ -206,24 +206,41 @@ fn deleting_keeps_the_blocks() {
 #[cfg(any(mimalloc_v2, not(mimalloc_other_version)))]
 #[test]
 fn a_heap_is_the_default_until_its_guard_is_dropped() {
+    use core::alloc::{GlobalAlloc, Layout};
+
     let heap = Heap::new().unwrap();
+    // All sizes that Rust may allocate without a call, and others. Returns how many
+    // blocks are in the heap, which is all or nothing.
     let probe = || {
-        let layout = core::alloc::Layout::new::<u64>();
-        // SAFETY: a `u64` has a size that is not zero.
-        let block = unsafe { core::alloc::GlobalAlloc::alloc(&mimalloc::MiMalloc, layout) };
-        // SAFETY: the block is live until the end of the closure.
-        let inside = unsafe { heap.contains_ptr(block) };
-        // SAFETY: the block was made above with this layout.
-        unsafe { core::alloc::GlobalAlloc::dealloc(&mimalloc::MiMalloc, block, layout) };
-        inside
+        let sizes = (1..=1_100).step_by(7).chain([8, 16, 1_024, 5_000, 100_000]);
+        let mut inside = Vec::with_capacity(1_000);
+        for layout in sizes.map(|size| Layout::from_size_align(size, 8).unwrap()) {
+            for zeroed in [false, true] {
+                let block = if zeroed {
+                    // SAFETY: no size in the list is zero.
+                    unsafe { GlobalAlloc::alloc_zeroed(&mimalloc::MiMalloc, layout) }
+                } else {
+                    // SAFETY: no size in the list is zero.
+                    unsafe { GlobalAlloc::alloc(&mimalloc::MiMalloc, layout) }
+                };
+                // SAFETY: the block is live until the end of the loop.
+                inside.push(unsafe { heap.contains_ptr(block) });
+                // SAFETY: the block was made above with this layout.
+                unsafe { GlobalAlloc::dealloc(&mimalloc::MiMalloc, block, layout) };
+            }
+        }
+        assert!(inside.iter().all(|is_inside| *is_inside == inside[0]));
+        inside[0]
     };
-    assert!(!probe());
-    // SAFETY: this thread drops the guard below, and nothing that is plainly
-    // allocated meanwhile lives on.
-    let guard = unsafe { heap.set_default() };
-    assert!(probe());
-    drop(guard);
-    assert!(!probe());
+    for _ in 0..3 {
+        assert!(!probe());
+        // SAFETY: this thread drops the guard below, and nothing that is plainly
+        // allocated meanwhile lives on.
+        let guard = unsafe { heap.set_default() };
+        assert!(probe());
+        drop(guard);
+        assert!(!probe());
+    }
 }
 
 /// Looks at all parts of a block, and at nothing beside the block.

@@ -1,7 +1,8 @@
-//! Checks what a cdylib that contains mimalloc exports to its host.
+//! Checks what a cdylib that contains mimalloc exports to its host, and that a
+//! host may load several.
 //!
 //! The test has a process of its own, because the test runs cargo and loads the
-//! library into the process. The library brings a second mimalloc.
+//! library into the process. Each library brings a mimalloc of its own.
 
 #![cfg(unix)]
 
@@ -60,7 +61,10 @@ fn a_cdylib_keeps_mimalloc_to_itself() {
     }
     let library = build();
     symbols(&library);
-    load(&library);
+    // The dynamic linker takes a copy for another library.
+    let copy = library.with_file_name("exports_cdylib_copy");
+    std::fs::copy(&library, &copy).unwrap();
+    load(&[library, copy]);
 }
 
 /// Writes to the stream itself, because the harness hides what a macro prints.
@@ -90,7 +94,10 @@ fn symbols(library: &Path) {
         .collect();
     assert!(names.contains(&"exports_sum"), "{names:?}");
     for name in names {
-        assert!(!name.starts_with("mi_"), "exports {name}");
+        assert!(
+            !name.starts_with("mi_") && !name.starts_with("mimalloc_sys_"),
+            "exports {name}"
+        );
         assert!(
             !["malloc", "free", "realloc", "calloc"].contains(&name),
             "exports {name}"
@@ -98,8 +105,10 @@ fn symbols(library: &Path) {
     }
 }
 
-/// Loads the second copy of mimalloc. Each copy has heaps of its own.
-fn load(library: &Path) {
+type Sum = extern "C" fn(u64) -> u64;
+
+/// Loads a copy of mimalloc, and returns its `exports_sum`.
+fn open(library: &Path) -> Sum {
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
 
@@ -112,20 +121,41 @@ fn load(library: &Path) {
     let symbol = unsafe { libc::dlsym(handle, c"exports_sum".as_ptr()) };
     assert!(!symbol.is_null());
     // SAFETY: `exports_cdylib.rs` defines the function with this type.
-    let sum =
-        unsafe { core::mem::transmute::<*mut libc::c_void, extern "C" fn(u64) -> u64>(symbol) };
+    unsafe { core::mem::transmute::<*mut libc::c_void, Sum>(symbol) }
+}
+
+/// Uses more copies of mimalloc. Each copy has heaps of its own, on each thread.
+fn load(libraries: &[PathBuf]) {
+    let total = |sums: &[Sum]| -> u64 {
+        // One after the other, so that a copy which took a thread-local variable of
+        // another would notice.
+        let sums = (0..100).flat_map(|n| sums.iter().map(move |sum| sum(n)));
+        sums.sum()
+    };
+    let expected = 2 * (0..100).map(|n| n * (n + 1) / 2).sum::<u64>();
     let outcome = mimalloc::Heap::scope(|heap| {
         let mine = heap.alloc([1_u8; 100]).unwrap();
+        // The first threads are older than the copies.
         let threads: Vec<_> = (0..4)
-            .map(|_| std::thread::spawn(move || (0..100).map(|n| sum(n)).sum::<u64>()))
+            .map(|_| {
+                let (give, take) = std::sync::mpsc::channel::<Vec<Sum>>();
+                let thread = std::thread::spawn(move || total(&take.recv().unwrap()));
+                (give, thread)
+            })
             .collect();
-        for thread in threads {
-            assert_eq!(
-                thread.join().unwrap(),
-                (0..100).map(|n| n * (n + 1) / 2).sum()
-            );
+        let sums: Vec<Sum> = libraries.iter().map(|library| open(library)).collect();
+        assert_ne!(sums[0] as usize, sums[1] as usize);
+        for (give, _) in &threads {
+            give.send(sums.clone()).unwrap();
         }
-        assert_eq!(sum(1_000), 500_500);
+        let younger = sums.clone();
+        let younger = std::thread::spawn(move || total(&younger));
+        for (_, thread) in threads {
+            assert_eq!(thread.join().unwrap(), expected);
+        }
+        assert_eq!(younger.join().unwrap(), expected);
+        assert_eq!(total(&sums), expected);
+        assert_eq!(sums[0](1_000), 500_500);
         assert!(mine.iter().all(|byte| *byte == 1));
     });
     outcome.unwrap();

@@ -8,12 +8,14 @@ pub mod address_space;
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
 mod model;
+mod preset;
 mod resets;
 mod subject;
 
 #[cfg(not(mimalloc_owned_heaps))]
 pub use crate::heaps::{NewHeap, NewInArena, NewShared};
 pub use crate::model::{Limits, Model};
+pub use crate::preset::Preset;
 pub use crate::resets::hold_with_resets;
 pub use crate::subject::{Api02, Api04, Subject, Whole};
 

@@ -1,30 +1,39 @@
 //! `cargo xtask bindgen`: generates the committed bindings, one file an engine for all targets.
 //!
 //! The input is fixed (target, stub headers, no system headers), so that every
-//! machine writes the same bytes. bindgen runs in a child process of this very
-//! program, whose environment names the place of libclang.
+//! machine writes the same bytes.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::panic;
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use lexopt::{Arg, ValueExt as _};
+use anyhow::{Context, Result, ensure};
+use xshell::Shell;
 
-use crate::engine::{Engine, Version};
-use crate::{files, tidy};
-
-/// The hidden command that runs bindgen.
-pub(crate) const CHILD: &str = "bindgen-child";
+use crate::pin::{Engine, Version};
+use crate::{bindings, read, root, tidy, vendor_dir};
 
 /// The target that all others can share the output of: where it differs from a
 /// 64-bit one it only says more (the alignment of `mi_stats_s`).
 const TARGET: &str = "i686-unknown-linux-gnu";
+
+/// Arguments for clang from outside, on which the output would depend.
+const FOREIGN: &str = "BINDGEN_EXTRA_CLANG_ARGS";
 
 /// The options that the feature `bindgen` of mimalloc-sys shares with this command.
 #[path = "../../mimalloc-sys/build/bindgen.rs"]
 mod options;
 
 pub(crate) use options::WIDE;
+
+/// Generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    check: bool,
+    /// Finds out whether the machine has what this command needs
+    #[arg(long)]
+    probe: bool,
+}
 
 /// Returns the functions that upstream declares and does not define on every platform.
 pub(crate) fn undefined(engine: Engine) -> &'static [&'static str] {
@@ -35,48 +44,56 @@ pub(crate) fn undefined(engine: Engine) -> &'static [&'static str] {
 }
 
 /// Runs the command.
-pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    let mut check = false;
-    while let Some(arg) = args.next()? {
-        match arg {
-            Arg::Long("check") => check = true,
-            // For `ci`: whether the machine has what this command needs.
-            Arg::Long("probe") => return libclang().map(drop),
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    for engine in Engine::ALL {
-        let path = engine.bindings();
-        let fresh = generate(engine, &engine.tree().join("include"))?;
-        if !check {
-            files::write(&path, &fresh)?;
-            println!("{engine}: wrote {}", path.display());
-        } else if files::read(&path)? == fresh {
-            println!("{engine}: {} is fresh", path.display());
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    need_libclang()?;
+    for engine in Engine::ALL.into_iter().filter(|_| !args.probe) {
+        let path = bindings(engine);
+        let fresh = generate(engine, &vendor_dir().join(engine.name()))?;
+        if args.check {
+            let is_fresh = read(&path)? == fresh;
+            ensure!(
+                is_fresh,
+                "{} is stale: run `cargo xtask bindgen`",
+                path.display()
+            );
         } else {
-            bail!("{} is stale: run `cargo xtask bindgen`", path.display());
+            sh.write_file(&path, fresh)?;
         }
+        println!("{engine}: {} is fresh", path.display());
     }
     Ok(())
 }
 
-/// Returns the text of the bindings for the headers in `include`.
-pub(crate) fn generate(engine: Engine, include: &Path) -> Result<String> {
-    let header = include.join(options::HEADERS[0]);
-    if !header.is_file() {
-        bail!("{} is missing: run `cargo xtask vendor`", header.display());
-    }
-    let version = Version::of_header(&files::read(&header)?)
-        .with_context(|| format!("{} defines no MI_MALLOC_VERSION", header.display()))?;
-    let own = std::env::current_exe().context("cannot find this program")?;
-    let text = files::output(
-        Command::new(own)
-            .args([CHILD, engine.name()])
-            .arg(include)
-            .env("LIBCLANG_PATH", libclang()?)
-            // Arguments for clang from outside would make the output depend on them.
-            .env_remove("BINDGEN_EXTRA_CLANG_ARGS"),
-    )?;
+/// Fails with what to install where bindgen finds no libclang: it panics.
+fn need_libclang() -> Result<()> {
+    let found = panic::catch_unwind(::bindgen::clang_version);
+    let found = found.ok().context(
+        "libclang is not found: install it (Debian: `apt-get install libclang-22-dev`) or set \
+         LIBCLANG_PATH to the directory that holds it",
+    );
+    found.map(drop)
+}
+
+/// Returns the text of the bindings for the headers of the tree at `source`.
+pub(crate) fn generate(engine: Engine, source: &Path) -> Result<String> {
+    ensure!(
+        std::env::var_os(FOREIGN).is_none(),
+        "the output would depend on {FOREIGN}: unset it"
+    );
+    let include = source.join("include");
+    let header = read(include.join(options::HEADERS[0])).context("run `cargo xtask vendor`")?;
+    let version = Version::of_header(&header).context("mimalloc.h defines no MI_MALLOC_VERSION")?;
+    let msrv = tidy::msrv()?;
+    let target = msrv
+        .parse()
+        .map_err(|error| anyhow::anyhow!("rust-version {msrv}: {error}"))?;
+    let stubs = root().join("xtask/stubs");
+    let text = options::builder(&include, undefined(engine), target)
+        .clang_args(["-target", TARGET, "-ffreestanding", "-nostdlibinc"])
+        .clang_arg(format!("-isystem{}", stubs.display()))
+        .generate()
+        .context("bindgen failed")?
+        .to_string();
     finish(version, &text)
 }
 
@@ -87,89 +104,12 @@ fn finish(version: Version, text: &str) -> Result<String> {
         .strip_prefix("/* automatically generated by ")
         .and_then(|line| line.strip_suffix(" */"))
         .context("bindgen's first line does not name its version")?;
-    let mut out = format!(
+    let banner = format!(
         "// Generated by `cargo xtask bindgen` with {generator} from the headers of mimalloc \
          {version}.\n// Do not edit: change the generator in xtask/src/bindgen.rs, or the \
          pinned version.\n"
     );
-    for line in rest.lines() {
-        // C enums are unsigned here and signed with Microsoft's compiler.
-        match line.strip_suffix("_e = ::core::ffi::c_uint;") {
-            Some(alias) if alias.starts_with("pub type mi_") => {
-                out.push_str(alias);
-                out.push_str("_e = super::c_enum;");
-            }
-            _ => out.push_str(line),
-        }
-        out.push('\n');
-    }
-    Ok(out)
-}
-
-/// Runs bindgen in this process and prints what it makes.
-pub(crate) fn run_child(mut args: lexopt::Parser) -> Result<()> {
-    let engine: Engine = args.value()?.parse()?;
-    let include = PathBuf::from(args.value()?);
-    let msrv = tidy::msrv()?;
-    let target = msrv
-        .parse()
-        .map_err(|error| anyhow::anyhow!("rust-version {msrv}: {error}"))?;
-    let bindings = options::builder(&include, undefined(engine), target)
-        .clang_args(["-target", TARGET, "-ffreestanding", "-nostdlibinc"])
-        .clang_arg(format!(
-            "-isystem{}",
-            files::root().join("xtask/stubs").display()
-        ))
-        .generate()
-        .context("bindgen failed")?;
-    print!("{bindings}");
-    Ok(())
-}
-
-/// Returns the directory that bindgen loads libclang from: LIBCLANG_PATH, or the
-/// newest that the machine has.
-fn libclang() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from) {
-        // bindgen also takes the path of the library itself.
-        if path.is_file() || holds_libclang(&path) {
-            return Ok(path);
-        }
-        bail!("LIBCLANG_PATH={} holds no libclang", path.display());
-    }
-    // In Debian, each version has a directory of its own.
-    let entries = std::fs::read_dir("/usr/lib")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let numbered = entries.filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        let number: u32 = name.strip_prefix("llvm-")?.parse().ok()?;
-        Some((number, entry.path().join("lib")))
-    });
-    let mut dirs: Vec<(u32, PathBuf)> = numbered.collect();
-    dirs.sort_by(|a, b| b.cmp(a));
-    let elsewhere = [
-        "/usr/lib64",
-        "/usr/lib",
-        "/usr/local/lib",
-        "/opt/homebrew/opt/llvm/lib",
-    ];
-    let dirs = dirs.into_iter().map(|(_, dir)| dir);
-    dirs.chain(elsewhere.map(PathBuf::from))
-        .find(|dir| holds_libclang(dir))
-        .context(
-            "libclang is not found: install it (Debian: `apt-get install libclang-22-dev`) or set \
-             LIBCLANG_PATH to the directory that holds it",
-        )
-}
-
-/// Returns whether a directory holds the shared library, under any of its names.
-fn holds_libclang(dir: &Path) -> bool {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.any(|name| {
-        let library = name.contains(".so") || name.ends_with(".dylib") || name.ends_with(".dll");
-        // libclang-cpp is another library.
-        library && name.starts_with("libclang") && !name.starts_with("libclang-cpp")
-    })
+    // C enums are unsigned here and signed with Microsoft's compiler.
+    let aliases = regex::Regex::new(r"(?m)^(pub type mi_\w+_e = )::core::ffi::c_uint;$")?;
+    Ok(banner + &aliases.replace_all(rest, "${1}super::c_enum;"))
 }

@@ -1,139 +1,179 @@
 //! `cargo xtask bump`: moves an engine to another version of mimalloc.
 
-use std::collections::BTreeSet;
+use anyhow::{Context, Error, Result};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
+use xshell::{Shell, cmd};
 
-use anyhow::{Context, Result, bail};
-use lexopt::{Arg, ValueExt as _};
+use crate::pin::{Carrier, Engine, Pin, Version, sha256};
+use crate::source::{self, Source};
+use crate::{api, bindgen, bindings, engine, read, tidy, vendor, vendor_dir};
 
-use crate::engine::{Carrier, Engine, Origin, Pin, UPSTREAM_GIT, Version, vendor_dir};
-use crate::upstream::Source;
-use crate::{api, bindgen, carriers, files, tidy, vendor};
+/// The packages with lock files that name the carriers.
+const LOCKED: [&str; 3] = [".", "tests/peers/rows/ours", "tests/peers/rows/ours-v2"];
 
-/// A version to move to, at hand on this machine.
-struct Candidate {
-    source: Source,
-    origin: Origin,
-    version: Version,
+/// The manifest that depends on the carriers, and the condition, true nowhere, under
+/// which it does.
+const MANIFEST: &str = "mimalloc-sys/Cargo.toml";
+const NOWHERE: &str = "cfg(any())";
+
+/// Moves an engine to another version, and lists the functions and options that differ
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(value_parser = engine)]
+    engine: Engine,
+    /// Takes the source from a package on crates.io: <package>@<version>:<path inside>
+    #[arg(long, value_parser = carrier, required_unless_present = "from")]
+    carrier: Option<Carrier>,
+    /// Takes the source from a directory, or <git-url>#<ref>
+    #[arg(long, value_name = "PLACE", conflicts_with = "carrier")]
+    from: Option<String>,
+    /// Says when upstream released the version
+    #[arg(long, value_name = "DATE")]
     released: Option<String>,
+    /// Changes nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Runs the command.
-pub(crate) fn run(mut args: lexopt::Parser) -> Result<()> {
-    let mut engine: Option<Engine> = None;
-    let (mut carrier, mut from, mut released) = (None, None, None);
-    let mut dry_run = false;
-    while let Some(arg) = args.next()? {
-        match arg {
-            Arg::Value(name) if engine.is_none() => engine = Some(name.parse()?),
-            Arg::Long("carrier") => carrier = Some(args.value()?.string()?),
-            Arg::Long("from") => from = Some(args.value()?.string()?),
-            Arg::Long("released") => released = Some(args.value()?.string()?),
-            Arg::Long("dry-run") => dry_run = true,
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    let engine = engine.context("which engine? `cargo xtask bump <v3|v2> …`")?;
-    let mut candidate = match (carrier, from) {
-        (Some(carrier), None) => carried(engine, &carrier)?,
-        (None, Some(spec)) => given(engine, &spec)?,
-        _ => bail!(
-            "where from? `--carrier <package>@<version>:<path>` or `--from <dir | git-url>#<ref>`"
-        ),
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    let engine = args.engine;
+    let source = match (&args.carrier, &args.from) {
+        (Some(carrier), _) => Source::of_carrier(carrier)?,
+        (_, from) => Source::of_spec(from.as_deref().unwrap_or_default())?,
     };
-    candidate.released = released.or(candidate.released);
-    let old = Pin::load(engine)?;
-    println!(
-        "{engine}: mimalloc {} => {}",
-        old.version, candidate.version
-    );
-    let fresh = bindgen::generate(engine, &candidate.source.dir.join("include"))?;
-    let changes = changes(&files::read(engine.bindings())?, &fresh)?;
-    println!("{}", changes.join("\n"));
-    if dry_run {
+    let version = source::version(engine, &source.dir)?;
+    let old = Pin::read(&vendor_dir(), engine).map_err(Error::msg)?;
+    let old_version = old.get("version").map_err(Error::msg)?;
+    println!("{engine}: mimalloc {old_version} => {version}");
+    let fresh = bindgen::generate(engine, &source.dir)?;
+    let bound = read(bindings(engine))?;
+    println!("{}", changes(&bound, &fresh)?.join("\n"));
+    if args.dry_run {
         println!("dry run: nothing was changed");
         return Ok(());
     }
-    let mentions = apply(engine, &old, candidate, &fresh)?;
+
+    let sums = source.sums()?;
+    vendor::materialise(&source, &vendor_dir().join(engine.name()), &sums)?;
+    let list = vendor::render(&sums);
+    let pin = pin(version, &list, args);
+    let path = vendor_dir().join("upstream.toml");
+    sh.write_file(&path, with_pin(&read(&path)?, engine, pin)?)?;
+    sh.write_file(vendor_dir().join(format!("{engine}.sha256")), list)?;
+    let manifest = with_carrier(
+        &read(MANIFEST)?,
+        old.carrier(&vendor_dir()).ok(),
+        args.carrier.as_ref(),
+    )?;
+    sh.write_file(MANIFEST, manifest)?;
+    sh.write_file(bindings(engine), fresh)?;
+    tidy::restate(sh, engine, &version.to_string())?;
+    // Cargo writes the manifest's carriers and version into the lock files.
+    for package in LOCKED {
+        let manifest = format!("{package}/Cargo.toml");
+        cmd!(
+            sh,
+            "cargo metadata --format-version 1 --manifest-path {manifest}"
+        )
+        .quiet()
+        .read()?;
+    }
     println!(
         "wrote the tree, its list, the pin, the carrier, the lock files, the bindings and each \
          statement of the version: see `git diff`"
     );
-    print!(
-        "other mentions of {}, for you to judge:\n{mentions}",
-        old.version
+    if args.carrier.is_none() {
+        println!(
+            "no package carries this version: a fresh clone must run `cargo xtask vendor`, which \
+             takes upstream's tag"
+        );
+    }
+    let number = bound.split_once("MI_MALLOC_VERSION: u32 = ");
+    let number = number.and_then(|(_, rest)| rest.split(';').next());
+    // Files that are generated, tell history or give examples are left out.
+    let but = [
+        ":!CHANGELOG.md",
+        ":!mimalloc-sys/vendor",
+        ":!*/bindings/*",
+        ":!xtask",
+    ];
+    let number = number.unwrap_or(old_version);
+    let mentions = cmd!(
+        sh,
+        "git grep -nwF -e {old_version} -e {number} -- . {but...}"
     );
+    // The status of `git grep` is 1 if no line matches.
+    let mentions = mentions.quiet().ignore_status().read()?;
+    println!("other mentions of {old_version}, for you to judge:\n{mentions}");
     println!("left for you: the rest of \"Bumping mimalloc\" in CONTRIBUTING.md");
     Ok(())
 }
 
-/// Finds the source inside `<package>@<version>:<path>`.
-fn carried(engine: Engine, spec: &str) -> Result<Candidate> {
-    let (package, version, path) = split_carrier(spec)?;
-    let (dir, checksum) = carriers::locate(package, version)?;
-    let source = Source::plain(dir.join(path));
-    let upstream = Version::of_tree(engine, &source.dir)?;
-    let [package, version, path] = [package, version, path].map(str::to_owned);
-    let origin = Origin::Carrier(Carrier {
-        package,
-        version,
-        checksum,
-        path,
-    });
-    Ok(Candidate {
-        source,
-        origin,
-        version: upstream,
-        released: None,
-    })
+/// Makes the table of the pin. Without a carrier, the source is that of upstream's tag.
+fn pin(version: Version, list: &str, args: &Args) -> Table {
+    let mut table = Table::new();
+    table["version"] = value(version.to_string());
+    if let Some(day) = &args.released {
+        table["released"] = value(day);
+    }
+    if let Some(carrier) = &args.carrier {
+        table["carrier"] = value(&carrier.package);
+        table["path"] = value(&carrier.path);
+    }
+    table["digest"] = value(sha256(list.as_bytes()));
+    table
 }
 
-/// Takes the source from a directory or git.
-fn given(engine: Engine, spec: &str) -> Result<Candidate> {
-    let source = Source::of_spec(spec)?;
-    let version = Version::of_tree(engine, &source.dir)?;
-    let tag = version.tag();
-    let is_url = |place: &str| place.contains("://") || place.contains('@');
-    // A path of this machine means nothing elsewhere; the sums tell whether
-    // upstream's tag holds the same. A branch moves, a commit doesn't.
-    let (url, reference) = match &source.commit {
-        Some(commit) if is_url(&commit.place) && commit.reference == tag => (&*commit.place, tag),
-        Some(commit) if is_url(&commit.place) => (&*commit.place, commit.id.clone()),
-        _ => (UPSTREAM_GIT, tag),
-    };
-    let origin = Origin::Git {
-        url: url.to_owned(),
-        reference,
-    };
-    let released = source.commit.as_ref().map(|commit| commit.date.clone());
-    Ok(Candidate {
-        source,
-        origin,
-        version,
-        released,
-    })
+/// Returns the text of `upstream.toml` with another table of `engine`; comments stay.
+fn with_pin(text: &str, engine: Engine, pin: Table) -> Result<String> {
+    let mut document: DocumentMut = text.parse()?;
+    let table = document.get_mut(engine.name()).and_then(Item::as_table_mut);
+    let table = table.with_context(|| format!("no table [{engine}]"))?;
+    table.clear();
+    table.extend(pin);
+    Ok(document.to_string())
+}
+
+/// Returns the text of the manifest with the carrier of one pin in place of
+/// another's; comments stay.
+fn with_carrier(text: &str, old: Option<Carrier>, new: Option<&Carrier>) -> Result<String> {
+    let mut document: DocumentMut = text.parse()?;
+    let table = document
+        .get_mut("target")
+        .and_then(|target| target.get_mut(NOWHERE)?.get_mut("dependencies"))
+        .and_then(Item::as_table_mut)
+        .with_context(|| format!("no [target.'{NOWHERE}'.dependencies]"))?;
+    if let Some(carrier) = old {
+        table.remove(&carrier.package);
+    }
+    if let Some(carrier) = new {
+        let mut dependency = InlineTable::new();
+        dependency.insert("version", format!("={}", carrier.version).into());
+        dependency.insert("default-features", false.into());
+        table.insert(&carrier.package, value(dependency));
+    }
+    table.sort_values();
+    Ok(document.to_string())
 }
 
 /// Lists the functions and options that differ between two bindings, and the
 /// files that have to follow.
 fn changes(old: &str, fresh: &str) -> Result<Vec<String>> {
-    let ((was, had), (now, have)) = (api::declared(old)?, api::declared(fresh)?);
-    let [was, now] = [was, now].map(|names| names.into_keys().collect::<BTreeSet<_>>());
-    let mut lines = Vec::new();
-    for (what, was, now, advice) in [
+    let whats = [
         (
             "functions",
-            was,
-            now,
-            "account for them in xtask/coverage.toml and xtask/oldest.toml, and gate in \
-             mimalloc/build.rs the items that call new ones",
+            "account for them in xtask/coverage.toml and tests/build/oldest.toml, and gate in \
+             mimalloc/build/cfgs.rs the items that call new ones",
         ),
         (
             "options",
-            had,
-            have,
             "each has a row in mimalloc/src/option/; read what its values do before you say `Safe`",
         ),
-    ] {
+    ];
+    let mut lines = Vec::new();
+    let names = api::declared(old)?.into_iter().zip(api::declared(fresh)?);
+    for ((what, advice), (was, now)) in whats.into_iter().zip(names) {
         lines.push(format!("{what}: {} => {}", was.len(), now.len()));
         lines.extend(now.difference(&was).map(|name| format!("  + {name}")));
         lines.extend(was.difference(&now).map(|name| format!("  - {name}")));
@@ -144,77 +184,21 @@ fn changes(old: &str, fresh: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Writes everything that states or follows from the version; returns the lines
-/// that still mention the old version.
-fn apply(engine: Engine, old: &Pin, candidate: Candidate, fresh: &str) -> Result<String> {
-    let sums = vendor::materialise(&candidate.source.dir, &engine.tree(), None)?;
-    files::write(engine.sums_in(&vendor_dir()), &sums.render())?;
-    let new = Pin {
-        version: candidate.version,
-        released: candidate.released,
-        origin: candidate.origin,
-        digest: sums.digest(),
-    };
-    let path = vendor_dir().join("upstream.toml");
-    files::write(&path, &new.write_into(engine, &files::read(&path)?)?)?;
-    let manifest = carriers::move_in_manifest(&files::read(carriers::MANIFEST)?, old, &new)?;
-    files::write(carriers::MANIFEST, &manifest)?;
-    files::write(engine.bindings(), fresh)?;
-    tidy::restate(engine, new.version)?;
-    // The version of the manifest is also in the lock files.
-    carriers::lock()?;
-    if new.carrier().is_none() {
-        println!("no package carries this version: a fresh clone must run `cargo xtask vendor`");
-    }
-    // Files that are generated, tell history or give examples are left out.
-    let (version, number) = (old.version.to_string(), old.version.number().to_string());
-    let mut grep = files::git(&["grep", "-nwF", "-e", &version, "-e", &number, "--", "."]);
-    grep.args([
-        ":!CHANGELOG.md",
-        ":!mimalloc-sys/vendor",
-        ":!*/bindings/*",
-        ":!xtask",
-    ]);
-    // The status of `git grep` is 1 if no line matches.
-    Ok(String::from_utf8_lossy(&grep.output()?.stdout).into_owned())
-}
-
-/// Splits `<package>@<version>:<path>`.
-fn split_carrier(spec: &str) -> Result<(&str, &str, &str)> {
+/// Reads `<package>@<version>:<path>`.
+fn carrier(spec: &str) -> Result<Carrier> {
     let parts = spec.split_once('@').and_then(|(package, rest)| {
         let (version, path) = rest.split_once(':')?;
-        (!package.is_empty() && !version.is_empty() && !path.is_empty())
-            .then_some((package, version, path))
+        let parts = [package, version, path].map(str::to_owned);
+        parts.iter().all(|part| !part.is_empty()).then_some(parts)
     });
-    parts.with_context(|| format!("`{spec}` is not `<package>@<version>:<path inside>`"))
+    let parts = parts.context("expected <package>@<version>:<path inside>");
+    parts.map(|[package, version, path]| Carrier {
+        package,
+        version,
+        path,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_of_bindings_are_listed() {
-        let old = "pub const mi_option_verbose: mi_option_e = 0;
-                   unsafe extern \"C\" { pub fn mi_old(); pub fn mi_both(); }";
-        let fresh = "pub const mi_option_verbose: mi_option_e = 0;
-                     pub const mi_option_fresh: mi_option_e = 1;
-                     unsafe extern \"C\" { pub fn mi_both(); pub fn mi_fresh(); }";
-        let lines = changes(old, fresh).unwrap();
-        assert_eq!(
-            lines[..3],
-            ["functions: 2 => 2", "  + mi_fresh", "  - mi_old"]
-        );
-        assert_eq!(lines[4..6], ["options: 1 => 2", "  + mi_option_fresh"]);
-        assert_eq!(changes(old, old).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn carriers_are_split() {
-        let split = split_carrier("libmimalloc-sys@0.1.49:c_src/mimalloc/v3").unwrap();
-        assert_eq!(split, ("libmimalloc-sys", "0.1.49", "c_src/mimalloc/v3"));
-        for wrong in ["a", "a@1", "a:b", "@1:b", "a@:b", "a@1:"] {
-            assert!(split_carrier(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+#[path = "../tests/bump.rs"]
+mod tests;

@@ -1,354 +1,122 @@
-//! `cargo xtask source`: builds a fresh clone, and programs that depend on one by
-//! git and by path, in each way in which cargo can bring upstream's source.
-//!
-//! Each build has a cargo home of its own. Where no network may be used, cargo's
-//! proxy is a listener of this program, which counts the connections.
+//! Gets hold of upstream's source: a pinned package through cargo, a directory, or git.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::Arc;
-use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
+use tempfile::TempDir;
+use xshell::{Shell, cmd};
 
-use crate::engine::{Engine, Pin};
-use crate::files;
+use crate::pin::{Carrier, Engine, Pin, Sums, Version, read};
+use crate::{root, vendor_dir};
 
-/// Variables of the caller that would change what is tried here.
-const REMOVED: [&str; 12] = [
-    "CARGO_BUILD_TARGET",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_HTTP_PROXY",
-    "CARGO_NET_OFFLINE",
-    "CARGO_TARGET_DIR",
-    "HTTPS_PROXY",
-    "MIMALLOC_SYS_INCLUDE_DIR",
-    "MIMALLOC_SYS_LIB_DIR",
-    "MIMALLOC_SYS_NO_FETCH",
-    "MIMALLOC_SYS_NO_VENDOR",
-    "MIMALLOC_SYS_SOURCE_DIR",
-    "https_proxy",
-];
+/// Upstream's repository: the second witness of what a carrier holds.
+pub(crate) const UPSTREAM_GIT: &str = "https://github.com/microsoft/mimalloc";
 
-/// Runs the command.
-pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
-    files::no_arguments(args)?;
-    let temp = tempfile::tempdir()?;
-    let clone = clone(temp.path())?;
-    let url = format!(
-        "file://{}{}",
-        if cfg!(windows) { "/" } else { "" },
-        clone.display().to_string().replace('\\', "/")
-    );
-    let git = format!("git = \"{url}\"");
-    let path = format!("path = '{}'", clone.join("mimalloc-sys").display());
-    let network = Network::new()?;
-    for place in [
-        Place::program(temp.path(), "git", &git)?,
-        Place::program(temp.path(), "path", &path)?,
-        Place {
-            name: "clone",
-            dir: clone.clone(),
-            home: temp.path().join("home-clone"),
-        },
-    ] {
-        every_way(&place, &network).with_context(|| format!("depending by {}", place.name))?;
-    }
-    one_copy(temp.path(), &git)?;
-    no_package_without_source(temp.path(), &clone)?;
-    println!("source: cargo brings it in each way, and only where it may");
-    Ok(())
+/// A source tree on this machine; a checkout is removed when the value is dropped.
+pub(crate) struct Source {
+    /// The directory that holds `include/` and `src/`.
+    pub(crate) dir: PathBuf,
+    _checkout: Option<TempDir>,
 }
 
-/// Clones what is committed. The history is left out: cargo can't take a
-/// dependency out of a clone that lacks a part of it, as CI's does.
-fn clone(temp: &Path) -> Result<PathBuf> {
-    let clone = temp.join("clone");
-    files::output(files::git(&["clone", "--quiet", "."]).arg(&clone))?;
-    files::remove_dir(&clone.join(".git"))?;
-    let author = ["user.name=nobody", "user.email=nobody@example.org"];
-    for args in [
-        &["init", "--quiet"][..],
-        &["add", "--all"],
-        &["commit", "--quiet", "--no-gpg-sign", "--message=all"],
-    ] {
-        let mut git = files::git(&["-c", author[0], "-c", author[1]]);
-        files::output(git.current_dir(&clone).args(args))?;
-    }
-    Ok(clone)
-}
-
-/// A directory that builds start in.
-struct Place {
-    name: &'static str,
-    dir: PathBuf,
-    home: PathBuf,
-}
-
-impl Place {
-    /// Writes a program that depends on `mimalloc-sys` alone.
-    fn program(temp: &Path, name: &'static str, dependency: &str) -> Result<Self> {
-        let dir = temp.join(name);
-        let manifest = format!(
-            "[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [workspace]\n\n[features]\nv2 = [\"mimalloc-sys/v2\"]\n\n\
-             [dependencies.mimalloc-sys]\n{dependency}\n"
-        );
-        files::write(dir.join("Cargo.toml"), &manifest)?;
-        files::write(dir.join("src/main.rs"), "fn main() {}\n")?;
-        let home = temp.join(format!("home-{name}"));
-        Ok(Self { name, dir, home })
-    }
-
-    /// Returns cargo as a user in this place runs it, with a cargo home of its own.
-    fn cargo(&self, home: &Path) -> Result<Command> {
-        files::create_dir(home)?;
-        // Of the user's settings only those that say how to reach the registry.
-        let own = std::env::home_dir().map(|dir| dir.join(".cargo/config.toml"));
-        if let Some(own) = own.filter(|own| own.is_file()) {
-            fs::copy(own, home.join("config.toml"))?;
-        }
-        let mut cargo = files::cargo(&[]);
-        cargo
-            .current_dir(&self.dir)
-            .env("CARGO_HOME", home)
-            // As a shell says it.
-            .env("PWD", &self.dir)
-            // This is not about the speed of the allocator.
-            .env("CFLAGS", "-O0");
-        for name in REMOVED {
-            cargo.env_remove(name);
-        }
-        Ok(cargo)
-    }
-
-    /// Returns cargo that builds into an empty directory.
-    fn build(&self, home: &Path) -> Result<Command> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let target = format!("target/{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.build_in(home, &self.dir.join(target))
-    }
-
-    fn build_in(&self, home: &Path, target: &Path) -> Result<Command> {
-        let mut cargo = self.cargo(home)?;
-        cargo.args(["check", "--quiet", "--target-dir"]).arg(target);
-        if self.name == "clone" {
-            cargo.arg("--package=mimalloc-sys");
-        }
-        Ok(cargo)
-    }
-
-    fn feature_v2(&self) -> &'static str {
-        if self.name == "clone" {
-            "--features=mimalloc-sys/v2"
-        } else {
-            "--features=v2"
+impl Source {
+    /// Takes the source that a pin names: a carrier's, or that of upstream's tag.
+    pub(crate) fn of_pin(pin: &Pin) -> Result<Self> {
+        match pin.get("carrier") {
+            Ok(_) => Self::of_carrier(&pin.carrier(&vendor_dir()).map_err(Error::msg)?),
+            Err(_) => checkout(UPSTREAM_GIT, &tag(pin)?),
         }
     }
-}
 
-/// Tries all ways to have, and not to have, the source in one place.
-fn every_way(place: &Place, network: &Network) -> Result<()> {
-    let say = |what: &str| println!("{}: {what}", place.name);
-
-    let home = place.home.with_extension("online");
-    success(&mut place.build(&home)?)?;
-    say("a plain build downloads the source");
-
-    let home = &place.home;
-    success(place.cargo(home)?.arg("fetch"))?;
-    let offline = |cargo: &mut Command| -> Result<()> { network.untouched(cargo).map(drop) };
-    offline(&mut place.build(home)?)?;
-    offline(place.build(home)?.env("CARGO_NET_OFFLINE", "true"))?;
-    offline(place.build(home)?.arg("--offline"))?;
-    offline(place.build(home)?.args(["--frozen", place.feature_v2()]))?;
-    say("`cargo fetch` brings it; then nothing needs the network");
-
-    let without = place.home.with_extension("without");
-    success(place.cargo(&without)?.arg("fetch"))?;
-    remove_carriers(&without)?;
-    let refused = |cargo: &mut Command, why: &str| network.refused(cargo, why);
-    refused(
-        place.build(&without)?.env("CARGO_NET_OFFLINE", "true"),
-        "CARGO_NET_OFFLINE forbids the network",
-    )?;
-    refused(
-        place.build(&without)?.env("MIMALLOC_SYS_NO_FETCH", "1"),
-        "MIMALLOC_SYS_NO_FETCH forbids the network",
-    )?;
-    if cfg!(target_os = "linux") {
-        refused(
-            place.build(&without)?.arg("--offline"),
-            "`--offline` forbids the network",
-        )?;
-    }
-    let config = place.dir.join(".cargo/config.toml");
-    let kept = fs::read_to_string(&config).ok();
-    let before = kept.clone().unwrap_or_default();
-    files::write(&config, &format!("{before}\n[net]\noffline = true\n"))?;
-    refused(&mut place.build(&without)?, "`net.offline` in ")?;
-    // Also where the build's own directory is somewhere else.
-    let elsewhere = tempfile::tempdir()?;
-    refused(
-        &mut place.build_in(&without, elsewhere.path())?,
-        "`net.offline` in ",
-    )?;
-    // Or all of this would prove nothing.
-    files::write(&config, &before)?;
-    network.tried(&mut place.build(&without)?)?;
-    say("without it the build fails, and asks the network only where it may");
-
-    let printed = success(place.cargo(home)?.arg("vendor"))?;
-    let sources = String::from_utf8_lossy(&printed.stdout).into_owned();
-    files::write(&config, &format!("{before}\n{sources}\n"))?;
-    let empty = place.home.with_extension("empty");
-    offline(place.build(&empty)?.env("CARGO_NET_OFFLINE", "true"))?;
-    offline(place.build(&empty)?.args(["--frozen", place.feature_v2()]))?;
-    say("`cargo vendor` brings it, for a machine that never had a network");
-    if let Some(text) = kept {
-        files::write(&config, &text)?;
-    }
-    Ok(())
-}
-
-/// Takes the carriers out of a cargo home, and nothing else.
-fn remove_carriers(home: &Path) -> Result<()> {
-    for engine in Engine::ALL {
-        let pin = Pin::load(engine)?;
-        let Some(carrier) = pin.carrier() else {
-            continue;
+    /// Has cargo find a carrier, or download it. Cargo compares the package with the
+    /// checksum in the workspace's lock file.
+    pub(crate) fn of_carrier(carrier: &Carrier) -> Result<Self> {
+        let temp = tempfile::tempdir()?;
+        let ask = |offline| {
+            fs::copy(root().join("Cargo.lock"), temp.path().join("Cargo.lock"))?;
+            let dir = carrier.ask_cargo(temp.path(), &root(), offline);
+            dir.map_err(Error::msg)
         };
-        let name = format!("{}-{}", carrier.package, carrier.version);
-        for (part, name) in [("src", name.clone()), ("cache", format!("{name}.crate"))] {
-            for registry in fs::read_dir(home.join("registry").join(part))? {
-                let path = registry?.path().join(&name);
-                if path.is_dir() {
-                    files::remove_dir(&path)?;
-                } else if path.is_file() {
-                    fs::remove_file(&path)?;
-                }
+        // Those who are offline may have the package already.
+        let (dir, _checkout) = (ask(true).or_else(|_| ask(false))?, None);
+        Ok(Self { dir, _checkout })
+    }
+
+    /// Takes `<dir>`, `<dir>#<ref>` or `<git-url>#<ref>`.
+    pub(crate) fn of_spec(spec: &str) -> Result<Self> {
+        if Path::new(spec).is_dir() {
+            let (dir, _checkout) = (PathBuf::from(spec), None);
+            return Ok(Self { dir, _checkout });
+        }
+        match spec.rsplit_once('#') {
+            Some((place, reference)) if !place.is_empty() && !reference.is_empty() => {
+                let local = fs::canonicalize(place).ok();
+                let place = local.map_or(place.to_owned(), |dir| dir.to_string_lossy().into());
+                checkout(&place, reference)
             }
+            _ => bail!("`{spec}` is neither a directory nor `<git-url>#<tag, branch or commit>`"),
         }
     }
-    Ok(())
-}
 
-/// Checks that a program can't link another crate of mimalloc beside ours.
-fn one_copy(temp: &Path, git: &str) -> Result<()> {
-    let place = Place::program(temp, "both", git)?;
-    let manifest = place.dir.join("Cargo.toml");
-    let text = files::read(&manifest)? + "\n[dependencies.mimalloc]\nversion = \"0.1.43\"\n";
-    files::write(&manifest, &text)?;
-    let refused = failure(place.cargo(&place.home)?.arg("generate-lockfile"))?;
-    ensure!(
-        refused.contains("links to the native library `mimalloc`"),
-        "cargo says of two mimallocs: {refused}"
-    );
-    println!("links: cargo refuses a second mimalloc");
-    Ok(())
-}
-
-/// Checks that cargo makes no package without the source.
-fn no_package_without_source(temp: &Path, clone: &Path) -> Result<()> {
-    let place = Place {
-        name: "package",
-        dir: clone.to_path_buf(),
-        home: temp.join("home-git"),
-    };
-    let refused = failure(place.cargo(&place.home)?.args([
-        "package",
-        "--allow-dirty",
-        "--package=mimalloc-sys",
-    ]))?;
-    ensure!(
-        refused.contains("run `cargo xtask vendor` before"),
-        "cargo says of a package without source: {refused}"
-    );
-    println!("package: cargo refuses one without source");
-    Ok(())
-}
-
-/// A proxy that serves no connection and counts them.
-struct Network {
-    address: String,
-    visitors: Arc<AtomicUsize>,
-}
-
-impl Network {
-    fn new() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = format!("http://{}", listener.local_addr()?);
-        let visitors = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&visitors);
-        // Ends with the process.
-        thread::spawn(move || {
-            for visitor in listener.incoming() {
-                count.fetch_add(1, Ordering::SeqCst);
-                drop(visitor);
-            }
+    /// Sums up the files that the C compiler reads, and the licence.
+    pub(crate) fn sums(&self) -> Result<Sums> {
+        let sums = Sums::of(&self.dir, |path, is_file| {
+            let is_code = path.starts_with("include/") || path.starts_with("src/");
+            let is_read = !is_file || path.ends_with(".c") || path.ends_with(".h");
+            path == "LICENSE" || is_code && is_read
         });
-        Ok(Self { address, visitors })
-    }
-
-    /// Runs cargo behind the proxy; returns cargo's output and the number of connections.
-    fn run(&self, cargo: &mut Command) -> Result<(Output, usize)> {
-        let before = self.visitors.load(Ordering::SeqCst);
-        let cargo = cargo
-            .env("CARGO_HTTP_PROXY", &self.address)
-            .env("CARGO_NET_RETRY", "0");
-        let output = cargo.output()?;
-        Ok((output, self.visitors.load(Ordering::SeqCst) - before))
-    }
-
-    /// Runs cargo, which must succeed without the network.
-    fn untouched(&self, cargo: &mut Command) -> Result<()> {
-        let (output, visitors) = self.run(cargo)?;
-        ensure!(
-            output.status.success() && visitors == 0,
-            "{cargo:?}: {visitors} connections, {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
-    }
-
-    /// Runs cargo, which must fail for the reason `why`, without the network.
-    fn refused(&self, cargo: &mut Command, why: &str) -> Result<()> {
-        let (output, visitors) = self.run(cargo)?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            !output.status.success() && visitors == 0 && text.contains(why),
-            "{cargo:?} should fail with `{why}`: {visitors} connections, {text}"
-        );
-        Ok(())
-    }
-
-    /// Runs cargo, which must try the network, and fails without it.
-    fn tried(&self, cargo: &mut Command) -> Result<()> {
-        let (output, visitors) = self.run(cargo)?;
-        ensure!(
-            !output.status.success() && visitors > 0,
-            "{cargo:?} should try the network: {visitors} connections, {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
+        sums.map_err(Error::msg)
+            .with_context(|| format!("in {}", self.dir.display()))
     }
 }
 
-/// Runs a command that must succeed.
-fn success(command: &mut Command) -> Result<Output> {
-    let output = command.output()?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?}: {text}");
-    Ok(output)
+/// Checks a tag, branch or commit out into a temporary directory.
+fn checkout(place: &str, reference: &str) -> Result<Source> {
+    let temp = tempfile::tempdir()?;
+    let sh = Shell::new()?;
+    sh.change_dir(temp.path());
+    // Bytes as committed, whatever the user's settings are.
+    let settings = [
+        "-c",
+        "core.autocrlf=false",
+        "-c",
+        "advice.detachedHead=false",
+    ];
+    let git = |args: &[&str]| cmd!(sh, "git {settings...} {args...}").quiet().read();
+    git(&["init", "--quiet"])?;
+    if git(&["fetch", "--quiet", "--depth=1", place, reference]).is_ok() {
+        git(&["checkout", "--quiet", "FETCH_HEAD"])?;
+    } else {
+        // Some servers hand out commits only as part of a branch or tag.
+        let all = ["+refs/heads/*:refs/fetched/*", "+refs/tags/*:refs/tags/*"];
+        git(&["fetch", "--quiet", place, all[0], all[1]])?;
+        git(&["checkout", "--quiet", reference])
+            .with_context(|| format!("{place} has no tag, branch or commit `{reference}`"))?;
+    }
+    Ok(Source {
+        dir: temp.path().to_path_buf(),
+        _checkout: Some(temp),
+    })
 }
 
-/// Runs a command that must fail; returns its error output.
-fn failure(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(!output.status.success(), "{command:?} should fail: {text}");
-    Ok(text)
+/// Returns upstream's tag of the pinned version.
+pub(crate) fn tag(pin: &Pin) -> Result<String> {
+    let version = pin.get("version").map_err(Error::msg)?;
+    Ok(format!("v{version}"))
+}
+
+/// Reads the version of the tree at `dir` and checks that `engine` can take it.
+pub(crate) fn version(engine: Engine, dir: &Path) -> Result<Version> {
+    let at = dir.display();
+    let text = read(&dir.join("include/mimalloc.h")).map_err(Error::msg);
+    let text = text.with_context(|| format!("{at} is not a mimalloc source tree"))?;
+    let version = Version::of_header(&text)
+        .with_context(|| format!("{at}: mimalloc.h defines no MI_MALLOC_VERSION"))?;
+    ensure!(
+        Engine::of(version) == Some(engine),
+        "{at} holds mimalloc {version}, which engine {engine} can't be; supported are {}",
+        Engine::supported()
+    );
+    Ok(version)
 }

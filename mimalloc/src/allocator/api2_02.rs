@@ -19,8 +19,7 @@ mod implementations {
     impl_allocator!(allocator_api2::alloc;; Heap);
     impl_allocator!(allocator_api2::alloc;; SharedHeap);
     impl_allocator!(allocator_api2::alloc; 'a; LocalHeap<'a>);
-    #[cfg(mimalloc_heap_pool)]
-    impl_allocator!(allocator_api2::alloc; 'a; crate::PooledHeap<'a>);
+    impl_pooled!(allocator_api2::alloc; 'a; crate::PooledHeap<'a>);
 }
 
 #[cfg(feature = "nightly")]
@@ -77,8 +76,7 @@ mod implementations {
             impl_allocator!(allocator_api2::alloc;; <Modes as ModeType>::Implementor<Heap, 1>);
             impl_allocator!(allocator_api2::alloc;; <Modes as ModeType>::Implementor<SharedHeap, 2>);
             impl_allocator!(allocator_api2::alloc; 'a; <Modes as ModeType>::Implementor<LocalHeap<'a>, 3>);
-            #[cfg(mimalloc_heap_pool)]
-            impl_allocator!(allocator_api2::alloc; 'a; <Modes as ModeType>::Implementor<crate::PooledHeap<'a>, 4>);
+            impl_pooled!(allocator_api2::alloc; 'a; <Modes as ModeType>::Implementor<crate::PooledHeap<'a>, 4>);
         };
     };
 }

@@ -6,5 +6,4 @@ impl_allocator!(allocator_api2_04::alloc;; MiMalloc);
 impl_allocator!(allocator_api2_04::alloc;; Heap);
 impl_allocator!(allocator_api2_04::alloc;; SharedHeap);
 impl_allocator!(allocator_api2_04::alloc; 'a; LocalHeap<'a>);
-#[cfg(mimalloc_heap_pool)]
-impl_allocator!(allocator_api2_04::alloc; 'a; crate::PooledHeap<'a>);
+impl_pooled!(allocator_api2_04::alloc; 'a; crate::PooledHeap<'a>);

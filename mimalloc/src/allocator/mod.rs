@@ -104,6 +104,18 @@ macro_rules! impl_allocator {
     };
 }
 
+/// Implements one version of the trait for a heap of a pool, where there are pools.
+#[cfg(mimalloc_heap_pool)]
+macro_rules! impl_pooled {
+    ($($implementation:tt)*) => {
+        impl_allocator!($($implementation)*);
+    };
+}
+#[cfg(not(mimalloc_heap_pool))]
+macro_rules! impl_pooled {
+    ($($implementation:tt)*) => {};
+}
+
 #[cfg(feature = "allocator-api2-02")]
 mod api2_02;
 #[cfg(feature = "allocator-api2-04")]

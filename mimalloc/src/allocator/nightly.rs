@@ -7,5 +7,4 @@ impl_allocator!(core::alloc;; MiMalloc);
 impl_allocator!(core::alloc;; Heap);
 impl_allocator!(core::alloc;; SharedHeap);
 impl_allocator!(core::alloc; 'a; LocalHeap<'a>);
-#[cfg(mimalloc_heap_pool)]
-impl_allocator!(core::alloc; 'a; crate::PooledHeap<'a>);
+impl_pooled!(core::alloc; 'a; crate::PooledHeap<'a>);

@@ -8,6 +8,7 @@ use core::time::Duration;
 use super::{Arena, ArenaError};
 use crate::raw::arena::{self as c, PROTECTS_PAGES, Region};
 use crate::raw::engine;
+use crate::raw::runtime::Stopwatch;
 
 /// Describes an arena to make. Returned by [`Arena::options`].
 ///
@@ -378,16 +379,14 @@ pub(super) fn huge<T>(
     let millis = timeout.map_or(0, |timeout| {
         usize::try_from(timeout.as_millis()).map_or(usize::MAX, |millis| millis.max(1))
     });
-    #[cfg(feature = "std")]
-    let started = std::time::Instant::now();
+    let stopwatch = Stopwatch::start();
     if let Some(reserved) = reserve(millis) {
         return Ok(reserved);
     }
     if table_is_full() {
         return Err(ArenaError::TableFull);
     }
-    #[cfg(feature = "std")]
-    if timeout.is_some_and(|timeout| started.elapsed() >= timeout) {
+    if timeout.is_some_and(|timeout| stopwatch.has_reached(timeout)) {
         return Err(ArenaError::TimedOut);
     }
     Err(ArenaError::NoHugePages)

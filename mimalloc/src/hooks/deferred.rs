@@ -3,6 +3,7 @@
 use core::ffi::{c_ulonglong, c_void};
 
 use super::hook::Hook;
+use crate::raw::runtime::{self, Flag};
 use crate::raw::{self, engine};
 
 /// The function that is set.
@@ -50,7 +51,6 @@ function!(fn(bool, u64));
 /// mimalloc::collect(true);
 /// assert!(CALLS.load(Ordering::Relaxed) >= 1);
 /// ```
-#[cfg(any(mimalloc_v2, mimalloc_patched))]
 #[doc(alias = "mi_register_deferred_free")]
 pub fn set_deferred_free(hook: Option<fn(force: bool, heartbeat: u64)>) {
     FUNCTION.set(hook);
@@ -75,38 +75,10 @@ unsafe extern "C" fn deferred_free(force: bool, heartbeat: c_ulonglong, _argumen
     let Some(hook) = FUNCTION.get() else {
         return;
     };
-    if call_guard::enter() {
+    // Upstream keeps calls apart, except while it samples blocks to guard. Without
+    // thread-locals nothing else keeps them apart.
+    if !runtime::replace(Flag::InDeferredFree, true) {
         hook(force, heartbeat);
-        call_guard::leave();
+        runtime::replace(Flag::InDeferredFree, false);
     }
-}
-
-/// Keeps calls apart. Upstream keeps them apart, except while it samples blocks
-/// to guard.
-#[cfg(feature = "std")]
-mod call_guard {
-    std::thread_local! {
-        // Constant and without a destructor: it is there until the very end of
-        // the thread, and reading it allocates nothing.
-        static INSIDE: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
-    }
-
-    /// Enters a call, and returns whether none was under way on this thread.
-    pub(super) fn enter() -> bool {
-        !INSIDE.replace(true)
-    }
-
-    pub(super) fn leave() {
-        INSIDE.set(false);
-    }
-}
-
-/// Without thread-locals calls are kept apart by upstream only.
-#[cfg(not(feature = "std"))]
-mod call_guard {
-    pub(super) fn enter() -> bool {
-        true
-    }
-
-    pub(super) fn leave() {}
 }

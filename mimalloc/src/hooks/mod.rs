@@ -21,21 +21,16 @@
 #[macro_use]
 mod hook;
 
-#[cfg_attr(
-    not(any(mimalloc_v2, mimalloc_patched)),
-    expect(dead_code, reason = "hooks of unpatched v3 are called under locks")
-)]
+#[cfg(mimalloc_deferred_free)]
 mod deferred;
 mod error;
 mod output;
 mod ring;
 
-#[cfg(any(mimalloc_v2, mimalloc_patched))]
+#[cfg(mimalloc_deferred_free)]
 pub use deferred::set_deferred_free;
 pub use error::{
     ErrorCode, ErrorKind, ErrorPolicy, error_count, last_error, set_error_hook, set_error_policy,
 };
-#[cfg(feature = "std")]
-pub(crate) use output::is_stderr;
 pub use output::{Output, set_output, set_output_hook, take_output};
-pub(crate) use output::{hand_over, is_hooked};
+pub(crate) use output::{hand_over, is_hooked, is_stderr};

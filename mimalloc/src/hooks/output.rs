@@ -140,7 +140,6 @@ pub(crate) fn is_hooked() -> bool {
 }
 
 /// Returns whether mimalloc's messages go to standard error.
-#[cfg(feature = "std")]
 pub(crate) fn is_stderr() -> bool {
     MODE.load(Ordering::Acquire) == STDERR
 }

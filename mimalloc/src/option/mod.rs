@@ -18,18 +18,14 @@ pub(crate) use unit::kibibytes;
 pub use unit::{ReadWhen, Unit};
 
 #[cfg(mimalloc_v2)]
-mod v2;
+#[path = "v2.rs"]
+mod linked;
 #[cfg(mimalloc_v3)]
-mod v3;
+#[path = "v3.rs"]
+mod linked;
 
-#[cfg(mimalloc_v2)]
-use v2::INFO;
-#[cfg(mimalloc_v2)]
-pub use v2::Option;
-#[cfg(mimalloc_v3)]
-use v3::INFO;
-#[cfg(mimalloc_v3)]
-pub use v3::Option;
+use linked::INFO;
+pub use linked::Option;
 
 impl Option {
     const fn info(self) -> &'static Info {
@@ -42,7 +38,16 @@ impl Option {
     /// No other number ever reaches C: builds with assertions abort on one that
     /// is out of range.
     pub(crate) const fn number(self) -> core::option::Option<sys::mi_option_t> {
-        numbers::number(self)
+        if NUMBERS.is_empty() {
+            return Some(self.info().number);
+        }
+        let former = self.info().former;
+        let (mut found, mut i) = (lookup(self.name()), 0);
+        while found.is_none() && i < former.len() {
+            found = lookup(former[i]);
+            i += 1;
+        }
+        found
     }
 
     /// Returns upstream's name, such as `purge_delay`.
@@ -364,7 +369,7 @@ pub(crate) const fn to_long(value: i64) -> core::option::Option<c_long> {
 }
 
 /// String equality that a `const fn` may use.
-const fn same(a: &str, b: &str) -> bool {
+pub(crate) const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
@@ -379,41 +384,17 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// The numbers of the options in the linked library: those of the bindings.
-#[cfg(not(mimalloc_option_table))]
-mod numbers {
-    use mimalloc_sys as sys;
+/// Lists the options of a system library of another version, by name. The list
+/// is empty where the numbers are those of the bindings.
+const NUMBERS: &[(&str, i32)] = include!(concat!(env!("OUT_DIR"), "/option_numbers.rs"));
 
-    pub(super) const fn number(option: super::Option) -> core::option::Option<sys::mi_option_t> {
-        Some(option.info().number)
-    }
-}
-
-/// The numbers of the options in a system library of another version, by name.
-#[cfg(mimalloc_option_table)]
-mod numbers {
-    use mimalloc_sys as sys;
-
-    const NUMBERS: &[(&str, i32)] = include!(concat!(env!("OUT_DIR"), "/option_numbers.rs"));
-
-    pub(super) const fn number(option: super::Option) -> core::option::Option<sys::mi_option_t> {
-        let former = option.info().former;
-        let (mut found, mut i) = (lookup(option.name()), 0);
-        while found.is_none() && i < former.len() {
-            found = lookup(former[i]);
-            i += 1;
+const fn lookup(name: &str) -> core::option::Option<sys::mi_option_t> {
+    let mut i = 0;
+    while i < NUMBERS.len() {
+        if same(NUMBERS[i].0, name) {
+            return Some(NUMBERS[i].1 as sys::mi_option_t);
         }
-        found
+        i += 1;
     }
-
-    const fn lookup(name: &str) -> core::option::Option<sys::mi_option_t> {
-        let mut i = 0;
-        while i < NUMBERS.len() {
-            if super::same(NUMBERS[i].0, name) {
-                return Some(NUMBERS[i].1 as sys::mi_option_t);
-            }
-            i += 1;
-        }
-        None
-    }
+    None
 }

@@ -7,7 +7,6 @@ use super::{ReadWhen, Unit};
 /// Describes one option in the table of an engine.
 pub(super) struct Info {
     /// `mi_option_…`, from the bindings.
-    #[cfg_attr(mimalloc_option_table, expect(dead_code, reason = "numbers differ"))]
     pub(super) number: sys::mi_option_t,
     pub(super) c_name: &'static str,
     pub(super) env_name: &'static str,
@@ -15,10 +14,6 @@ pub(super) struct Info {
     pub(super) read_when: ReadWhen,
     pub(super) safety: Safety,
     /// Names of the same option in other versions, without prefix.
-    #[cfg_attr(
-        not(mimalloc_option_table),
-        expect(dead_code, reason = "numbers are right")
-    )]
     pub(super) former: &'static [&'static str],
 }
 

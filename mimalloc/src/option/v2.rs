@@ -219,8 +219,8 @@ options! {
         "mi_option_generic_collect",
         "MIMALLOC_GENERIC_COLLECT", Count, Live, Safe,
         default "10000", former [];
-    /// Transparent huge pages. 0 also disables them for the whole process if
-    /// set at startup.
+    /// Transparent huge pages. 0 also disables them for the whole process and
+    /// the processes that it starts, if set at startup.
     AllowThp = mi_option_allow_thp,
         "mi_option_allow_thp",
         "MIMALLOC_ALLOW_THP", Flag, Live, Safe,

@@ -251,9 +251,9 @@ options! {
         "mi_option_page_cross_thread_max_reclaim",
         "MIMALLOC_PAGE_CROSS_THREAD_MAX_RECLAIM", Count, Live, Safe,
         default "32", former [];
-    /// Controls transparent huge pages: 0 disables them for the process (at
-    /// startup only), 1 allows them, 2 also purges in their size so that they
-    /// stay whole.
+    /// Controls transparent huge pages: 0 disables them for the process and the
+    /// processes that it starts (at startup only), 1 allows them, 2 also purges
+    /// in their size so that they stay whole.
     AllowThp = mi_option_allow_thp,
         "mi_option_allow_thp",
         "MIMALLOC_ALLOW_THP", Level, Live, Safe,

@@ -23,10 +23,10 @@ use core::ptr;
 use mimalloc_sys as sys;
 
 use super::backend::RawAlloc;
-#[cfg(mimalloc_sized_free)]
-use super::size_class::is_small_free;
+use super::engine;
 use super::size_class::{
-    WORD, fits_default_align, is_refused, is_small, probably_aligned, probably_aligned_large,
+    WORD, fits_default_align, is_refused, is_small, is_small_free, probably_aligned,
+    probably_aligned_large,
 };
 
 /// Allocates a block for `layout`, or returns null when memory runs out.
@@ -52,13 +52,24 @@ pub(crate) unsafe fn allocate<S: RawAlloc>(backend: S, layout: Layout) -> *mut u
             unsafe { backend.malloc(size) }.cast()
         }
     } else if probably_aligned(size, align) {
+        // SAFETY: `probably_aligned` is false above `SMALL_MAX`, and the caller
+        // promises a usable backend.
+        let block = unsafe { backend.take_small(size) };
+        if !block.is_null() && is_aligned(block, align) {
+            return block.cast();
+        }
         // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
-        // alignment is a power of two, and the caller promises the rest.
-        unsafe { alloc_and_check::<S, false>(backend, size, align) }
+        // alignment is a power of two, and the caller promises the rest. No other
+        // code has the block.
+        unsafe { alloc_and_check::<S, false>(backend, size, align, block) }
+    } else if probably_aligned_large(size, align) {
+        // SAFETY: the caller promises a usable backend; any size and power of
+        // two is valid.
+        unsafe { alloc_and_check_large(backend, size, align) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
-        unsafe { over_aligned(backend, size, align) }
+        unsafe { aligned::<S, false>(backend, size, align) }
     }
 }
 
@@ -88,7 +99,7 @@ pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) ->
     } else if probably_aligned(size, align) {
         // SAFETY: `probably_aligned` is false above `SMALL_MAX`; a layout's
         // alignment is a power of two, and the caller promises the rest.
-        unsafe { alloc_and_check::<S, true>(backend, size, align) }
+        unsafe { alloc_and_check::<S, true>(backend, size, align, ptr::null_mut()) }
     } else {
         // SAFETY: the caller promises a usable backend; any size and power of
         // two is valid.
@@ -96,11 +107,20 @@ pub(crate) unsafe fn allocate_zeroed<S: RawAlloc>(backend: S, layout: Layout) ->
     }
 }
 
+/// Returns whether the address is a multiple of `align`, a power of two. Null is.
+#[inline(always)]
+fn is_aligned(block: *mut c_void, align: usize) -> bool {
+    block.addr() & (align - 1) == 0
+}
+
 /// Allocates an over-aligned small block: tries a plain block and checks its
-/// address first.
+/// address first. The plain block is `taken`, unless that is null. The size and the
+/// alignment come first, as in `__rust_alloc`, which needn't move them then.
 ///
 /// # Safety
 ///
+/// - `taken` is null or a live block of `size` bytes, which the caller gives up;
+///   if `ZERO`, it is null.
 /// - `0 < size <= SMALL_MAX`.
 /// - `align` is a power of two.
 /// - `backend` is usable on this thread.
@@ -109,8 +129,11 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     backend: S,
     size: usize,
     align: usize,
+    taken: *mut c_void,
 ) -> *mut u8 {
-    let block = if ZERO {
+    let block = if !taken.is_null() {
+        taken
+    } else if ZERO {
         // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
         // (upstream.md: small allocation).
         unsafe { backend.zalloc_small(size) }
@@ -119,7 +142,7 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
         // (upstream.md: small allocation).
         unsafe { backend.malloc_small(size) }
     };
-    if block.addr() & (align - 1) == 0 {
+    if is_aligned(block, align) {
         return block.cast();
     }
     // SAFETY: mimalloc returned the block, or null, just now and no other code
@@ -130,7 +153,7 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
     unsafe { aligned::<S, ZERO>(backend, size, align) }
 }
 
-/// Allocates an over-aligned block, of any size.
+/// Allocates an over-aligned block as [`alloc_and_check`] does, of any size.
 ///
 /// # Safety
 ///
@@ -138,18 +161,15 @@ unsafe fn alloc_and_check<S: RawAlloc, const ZERO: bool>(
 /// - `align` is a power of two.
 /// - `backend` is usable on this thread.
 #[inline(never)]
-unsafe fn over_aligned<S: RawAlloc>(backend: S, size: usize, align: usize) -> *mut u8 {
-    if probably_aligned_large(size, align) {
-        // SAFETY: the caller promises a usable backend; any size and power of
-        // two is valid.
-        let block = unsafe { backend.malloc(size) };
-        if block.addr() & (align - 1) == 0 {
-            return block.cast();
-        }
-        // SAFETY: mimalloc returned the block, or null, just now and no other
-        // code has the pointer; `mi_free` also takes null.
-        unsafe { sys::mi_free(block) };
+unsafe fn alloc_and_check_large<S: RawAlloc>(backend: S, size: usize, align: usize) -> *mut u8 {
+    // SAFETY: the caller promises a usable backend; any size is valid.
+    let block = unsafe { backend.malloc(size) };
+    if is_aligned(block, align) {
+        return block.cast();
     }
+    // SAFETY: mimalloc returned the block, or null, just now and no other code
+    // has the pointer; `mi_free` also takes null.
+    unsafe { sys::mi_free(block) };
     // SAFETY: the caller promises a usable backend; any size and power of two
     // is valid.
     unsafe { aligned::<S, false>(backend, size, align) }
@@ -173,8 +193,7 @@ unsafe fn aligned<S: RawAlloc, const ZERO: bool>(backend: S, size: usize, align:
         // two is valid.
         unsafe { backend.malloc_aligned(size, align) }
     };
-    #[cfg(mimalloc_realign)]
-    if block.addr() & (align - 1) != 0 {
+    if engine::MISALIGNS && block.addr() & (align - 1) != 0 {
         // SAFETY: mimalloc returned the block, or null, just now and no other
         // code has the pointer; `mi_free` also takes null.
         unsafe { sys::mi_free(block) };
@@ -195,7 +214,6 @@ unsafe fn aligned<S: RawAlloc, const ZERO: bool>(backend: S, size: usize, align:
 /// - `align` is a power of two.
 /// - `backend` is usable on this thread.
 #[cold]
-#[cfg(mimalloc_realign)]
 unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
     backend: S,
     size: usize,
@@ -228,8 +246,10 @@ unsafe fn aligned_once_more<S: RawAlloc, const ZERO: bool>(
 #[inline(always)]
 pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
     let (size, align) = (layout.size(), layout.align());
-    #[cfg(mimalloc_sized_free)]
-    if align > size {
+    if !engine::FREES_BY_SIZE {
+        // SAFETY: the caller promises a live block and gives it up.
+        unsafe { sys::mi_free(ptr.cast()) };
+    } else if align > size {
         // A separate call makes two jumps decide where the layout is not
         // constant; the compiler would otherwise combine two flags into one.
         // SAFETY: the caller promises a live block and gives it up.
@@ -238,14 +258,8 @@ pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
         // SAFETY: a live block is not null, and one that fits `align <= size <=
         // SMALL_MAX` is in a small page (upstream.md: small frees; the module's
         // documentation covers resized blocks).
-        unsafe { sys::mi_free_small_nonnull(ptr.cast()) };
+        unsafe { engine::free_small(ptr.cast()) };
     } else {
-        // SAFETY: the caller promises a live block and gives it up.
-        unsafe { sys::mi_free(ptr.cast()) };
-    }
-    #[cfg(not(mimalloc_sized_free))]
-    {
-        let _ = (size, align);
         // SAFETY: the caller promises a live block and gives it up.
         unsafe { sys::mi_free(ptr.cast()) };
     }
@@ -256,7 +270,6 @@ pub(crate) unsafe fn deallocate(ptr: *mut u8, layout: Layout) {
 /// # Safety
 ///
 /// `ptr` is a live block of mimalloc.
-#[cfg(mimalloc_sized_free)]
 #[cold]
 #[inline(never)]
 unsafe fn free_over_aligned(ptr: *mut u8) {

@@ -1,16 +1,15 @@
 //! Arenas.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::c_int;
 use core::ptr::NonNull;
 
 use mimalloc_sys as sys;
 
 use super::engine::NO_ARENA;
+pub(crate) use super::engine::{
+    arena_contains as contains, arena_min_alignment as min_alignment, arena_min_size as min_size,
+};
 use super::thread::thread_can_make_heaps;
-
-/// Both engines hand arenas out in steps of 32 MiB on 64-bit systems.
-#[allow(dead_code, reason = "a library of engine v3 tells its own limits")]
-pub(crate) const STEP: usize = 32 << 20;
 
 /// Whether this build protects parts of each mimalloc page, for which memory that
 /// can't be protected is of no use.
@@ -114,74 +113,9 @@ pub(crate) unsafe fn area(id: sys::mi_arena_id_t) -> Option<NonNull<[u8]>> {
     Some(NonNull::slice_from_raw_parts(start, size))
 }
 
-/// Whether an address is in an arena.
-///
-/// # Safety
-///
-/// `id` is that of an arena.
-pub(crate) unsafe fn contains(id: sys::mi_arena_id_t, ptr: *const c_void) -> bool {
-    #[cfg(mimalloc_has_arena_contains)]
-    // SAFETY: arenas are never unloaded; the address is only compared.
-    unsafe {
-        sys::mi_arena_contains(id, ptr)
-    }
-    #[cfg(not(mimalloc_has_arena_contains))]
-    {
-        // SAFETY: as the caller promises.
-        unsafe { area(id) }.is_some_and(|area| {
-            let start = area.cast::<u8>().as_ptr().addr();
-            ptr.addr().wrapping_sub(start) < area.len()
-        })
-    }
-}
-
-#[cfg(mimalloc_has_arena_limits)]
-pub(crate) use limits::{min_alignment, min_size};
-
-/// The limits of arenas, as the library tells.
-#[cfg(mimalloc_has_arena_limits)]
-mod limits {
-    use mimalloc_sys as sys;
-
-    /// The smallest size.
-    pub(crate) fn min_size() -> usize {
-        // SAFETY: may be called at any time.
-        unsafe { sys::mi_arena_min_size() }
-    }
-
-    /// The alignment of an arena's start.
-    pub(crate) fn min_alignment() -> usize {
-        // SAFETY: may be called at any time.
-        unsafe { sys::mi_arena_min_alignment() }
-    }
-}
-
-#[cfg(not(mimalloc_has_arena_limits))]
-pub(crate) use fallback::{min_alignment, min_size};
-
-/// The limits of arenas, where the library does not tell.
-#[cfg(not(mimalloc_has_arena_limits))]
-mod fallback {
-    pub(crate) fn min_size() -> usize {
-        1
-    }
-
-    pub(crate) fn min_alignment() -> usize {
-        super::STEP
-    }
-}
-
 /// The largest block that fits in an arena at all.
-#[cfg(mimalloc_has_arena_max_object_size)]
+#[cfg(mimalloc_since_3_5)]
 pub(crate) fn max_object_size() -> usize {
     // SAFETY: may be called at any time, options or not.
     unsafe { sys::mi_arena_max_object_size() }
-}
-
-/// Gives free memory in all arenas back to the system.
-#[cfg(mimalloc_has_arenas_purge)]
-pub(crate) fn purge_all() {
-    // SAFETY: the same as what allocation does now and then on any thread; upstream
-    // lets one thread at a time purge.
-    unsafe { sys::mi_arenas_purge() };
 }

@@ -8,6 +8,7 @@ use core::ffi::c_void;
 
 use mimalloc_sys as sys;
 
+use super::size_class::is_never_aligned;
 use super::theap_cache::HeapId;
 use super::{engine, thread};
 
@@ -31,6 +32,15 @@ pub(crate) unsafe trait RawAlloc: Copy {
     unsafe fn malloc_small(self, size: usize) -> *mut c_void;
     /// Allocates `size` bytes of zeros, `0 < size <= SMALL_MAX`.
     unsafe fn zalloc_small(self, size: usize) -> *mut c_void;
+    /// Takes a block of `size` bytes without a call, `0 < size <= SMALL_MAX`.
+    ///
+    /// Returns null if there is no such block, and always if this backend makes a
+    /// call for each block.
+    #[inline(always)]
+    unsafe fn take_small(self, size: usize) -> *mut c_void {
+        let _ = size;
+        core::ptr::null_mut()
+    }
     /// Allocates `size` bytes.
     unsafe fn malloc(self, size: usize) -> *mut c_void;
     /// Allocates `size` bytes of zeros.
@@ -82,6 +92,14 @@ unsafe impl RawAlloc for DefaultHeap {
         unsafe { engine::zalloc_small(size) }
     }
 
+    #[cfg(mimalloc_inline_alloc)]
+    #[inline(always)]
+    unsafe fn take_small(self, size: usize) -> *mut c_void {
+        // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
+        // (upstream.md: small allocation).
+        unsafe { engine::take_small(size) }
+    }
+
     #[inline(always)]
     unsafe fn malloc(self, size: usize) -> *mut c_void {
         // SAFETY: `mi_malloc` and `mi_zalloc` take any size on any thread
@@ -98,6 +116,13 @@ unsafe impl RawAlloc for DefaultHeap {
 
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        if is_never_aligned(size, align) {
+            // SAFETY: the entry takes any size and alignment on any thread, and
+            // returns null if it cannot serve them. A block that is aligned
+            // `align` bytes behind its start is aligned (upstream.md:
+            // alignment).
+            return unsafe { sys::mi_malloc_aligned_at(size, align, align) };
+        }
         // SAFETY: the entry takes any size and alignment on any thread, and
         // returns null if it cannot serve them.
         unsafe { sys::mi_malloc_aligned(size, align) }
@@ -126,7 +151,7 @@ unsafe impl RawAlloc for DefaultHeap {
     ) -> Option<*mut c_void> {
         // Old libraries (2.0.9) keep the old block's distance from the
         // alignment.
-        if cfg!(mimalloc_realign) {
+        if engine::MISALIGNS {
             return None;
         }
         // SAFETY: the caller promises a live block of mimalloc and gives the
@@ -259,6 +284,12 @@ unsafe impl RawAlloc for HeapBackend {
     // those would have to keep the number of the heap (five instructions).
     #[inline(always)]
     unsafe fn malloc_aligned(self, size: usize, align: usize) -> *mut c_void {
+        if is_never_aligned(size, align) {
+            // SAFETY: `new` makes its caller promise a usable heap; the caller
+            // promises the arguments. A block that is aligned `align` bytes
+            // behind its start is aligned (upstream.md: alignment).
+            return unsafe { sys::mi_heap_malloc_aligned_at(self.heap, size, align, align) };
+        }
         // SAFETY: `new` makes its caller promise a usable heap; the caller
         // promises the arguments.
         unsafe { sys::mi_heap_malloc_aligned(self.heap, size, align) }
@@ -280,7 +311,7 @@ unsafe impl RawAlloc for HeapBackend {
     ) -> Option<*mut c_void> {
         // Old libraries (2.0.9) keep the old block's distance from the
         // alignment.
-        if cfg!(mimalloc_realign) {
+        if engine::MISALIGNS {
             return None;
         }
         // SAFETY: `new` makes its caller promise a usable heap; the caller

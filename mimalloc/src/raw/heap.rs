@@ -49,13 +49,6 @@ fn made_by(make: impl FnOnce() -> *mut sys::mi_heap_t) -> *mut sys::mi_heap_t {
     heap
 }
 
-/// The main heap.
-#[cfg(mimalloc_v3)]
-pub(crate) fn main() -> *mut sys::mi_heap_t {
-    // SAFETY: may be called at any time, on any thread.
-    unsafe { sys::mi_heap_main() }
-}
-
 /// Returns unused memory of the heap: on engine v3 the memory of the calling
 /// thread's theap.
 ///
@@ -85,28 +78,4 @@ pub(crate) unsafe fn visit(
 ) {
     // SAFETY: as the caller promises.
     unsafe { sys::mi_heap_visit_blocks(heap, blocks, Some(visitor), argument) };
-}
-
-/// Prefers memory of a NUMA node; -1 of none.
-///
-/// # Safety
-///
-/// `heap` is live, and no other thread uses the heap during the call.
-#[cfg(mimalloc_has_numa_affinity)]
-pub(crate) unsafe fn set_numa_affinity(heap: *mut sys::mi_heap_t, node: core::ffi::c_int) {
-    // SAFETY: the heap is live, and no other thread reads the field meanwhile, as
-    // the caller promises.
-    unsafe { sys::mi_heap_set_numa_affinity(heap, node) };
-}
-
-/// Leaves the first bytes of each block alone when filling the block.
-///
-/// # Safety
-///
-/// `heap` is live, and no other thread uses the heap during the call.
-#[cfg(mimalloc_has_debug_fill_preserve)]
-pub(crate) unsafe fn set_debug_fill_preserve(heap: *mut sys::mi_heap_t, bytes: usize) {
-    // SAFETY: the heap is live, and no other thread reads the field meanwhile, as
-    // the caller promises.
-    unsafe { sys::mi_heap_set_debug_fill_preserve(heap, bytes) };
 }

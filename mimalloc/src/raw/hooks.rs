@@ -61,7 +61,7 @@ pub(crate) unsafe fn register_error(function: Option<Error>) {
 ///
 /// - with any values, and a null argument,
 /// - on any thread that allocates or collects.
-#[cfg(any(mimalloc_v2, mimalloc_patched))]
+#[allow(dead_code, reason = "unpatched engine v3 holds a lock during the call")]
 pub(crate) unsafe fn register_deferred_free(function: Option<DeferredFree>) {
     // SAFETY: the caller promises a function that may be called at any time; C
     // calls it with no lock held (upstream.md: deferred frees).

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`size_class`], [`alloc`], [`allocator`], [`backend`], [`theap_cache`] | blocks: from a [`Layout`](core::alloc::Layout) to the cheapest sound C call |
 //! | [`engine`] | what differs between the engines |
+//! | [`runtime`] | what differs without the standard library |
 //! | [`arena`], [`heap`], [`hooks`], [`option`], [`process`], [`profiler`], [`stats`], [`string`], [`thread`] | one family of C functions each, with what a call needs |
 //! | [`buffer`] | a list for places where nothing may be allocated |
 //!
@@ -32,6 +33,7 @@ pub(crate) mod option;
 pub(crate) mod process;
 #[cfg(mimalloc_profiler)]
 pub(crate) mod profiler;
+pub(crate) mod runtime;
 pub(crate) mod size_class;
 pub(crate) mod stats;
 pub(crate) mod string;

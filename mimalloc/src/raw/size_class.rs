@@ -6,6 +6,11 @@
 //! needs an aligned entry. Using a plain block for a stricter layout was
 //! RUSTSEC-2022-0094.
 
+use super::engine;
+
+/// Whether blocks are larger than asked or start elsewhere.
+const PADS: bool = cfg!(mimalloc_padding);
+
 /// Largest size of mimalloc's small entries (`MI_SMALL_SIZE_MAX`).
 pub(crate) const SMALL_MAX: usize = mimalloc_sys::MI_SMALL_SIZE_MAX;
 
@@ -30,7 +35,6 @@ pub(crate) const fn is_small(size: usize) -> bool {
 /// Returns whether a block that currently fits `size` and `align` may go
 /// through the small free entries. Such a block is in a small page
 /// (upstream.md: small frees).
-#[cfg(any(mimalloc_sized_free, test))]
 #[inline(always)]
 pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
     align <= size && size <= SMALL_MAX
@@ -44,21 +48,33 @@ pub(crate) const fn is_small_free(size: usize, align: usize) -> bool {
 /// a multiple of that power, unless padding is added or blocks are sampled.
 #[inline(always)]
 pub(crate) const fn probably_aligned(size: usize, align: usize) -> bool {
-    !cfg!(mimalloc_padding) && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
+    !PADS && size <= SMALL_MAX && size != 0 && size & (align - 1) == 0
 }
 
 /// Returns whether larger blocks of this size are, in practice, aligned to
-/// `align`. They are for powers of two up to an OS page, and for whole OS pages
-/// while several of them share a mimalloc page of the smallest kind. Beyond
-/// that, engine v3 shifts blocks on purpose.
+/// `align`. They are for powers of two up to an OS page, and for two OS pages:
+/// several of them share a mimalloc page of the smallest kind. Beyond that,
+/// engine v3 shifts blocks on purpose.
 #[inline(always)]
 pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
     const PAGE: usize = 4096;
     const SMALL_PAGE_MAX: usize = 8192;
-    cfg!(all(mimalloc_v3, not(mimalloc_padding)))
-        && size & (align - 1) == 0
-        && (size <= PAGE && size.is_power_of_two()
-            || align <= PAGE && size <= SMALL_PAGE_MAX && size % PAGE == 0)
+    engine::ALIGNS_LARGE_BLOCKS
+        && !PADS
+        && size <= SMALL_PAGE_MAX
+        && size.is_power_of_two()
+        && align <= size
+        && align <= PAGE
+}
+
+/// Returns whether no size class of engine v3 is aligned to `align` by itself,
+/// so that looking for one is in vain.
+///
+/// The result only chooses between two entries that both align. Blocks over 8
+/// KiB begin at a multiple of 128 at most (`mi_natural_alignment_of_size`).
+#[inline(always)]
+pub(crate) const fn is_never_aligned(size: usize, align: usize) -> bool {
+    engine::ALIGNS_LARGE_BLOCKS && size > 8192 && align > 128 && align <= 4096
 }
 
 /// Returns whether a request must not reach mimalloc. This happens only with
@@ -68,11 +84,7 @@ pub(crate) const fn probably_aligned_large(size: usize, align: usize) -> bool {
 #[inline(always)]
 pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
     const LIMIT: usize = isize::MAX as usize - (8 << 20);
-    cfg!(all(
-        target_pointer_width = "32",
-        mimalloc_v3,
-        not(mimalloc_patched)
-    )) && size.saturating_add(align) > LIMIT
+    engine::MISTAKES_LARGE_SIZES && size.saturating_add(align) > LIMIT
 }
 
 /// Largest old alignment with which a block may stay in place when its
@@ -109,7 +121,7 @@ mod tests {
             (8192, 4096),
             (8192, 32),
         ] {
-            let expected = cfg!(all(mimalloc_v3, not(mimalloc_padding)));
+            let expected = engine::ALIGNS_LARGE_BLOCKS && !PADS;
             assert_eq!(
                 probably_aligned_large(size, align),
                 expected,
@@ -124,6 +136,18 @@ mod tests {
             (100, 4096),
         ] {
             assert!(!probably_aligned_large(size, align), "{size} {align}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_never_aligned_are_large() {
+        for (size, align) in [(8193, 256), (12_288, 4096), (1 << 20, 4096)] {
+            let expected = cfg!(mimalloc_v3);
+            assert_eq!(is_never_aligned(size, align), expected, "{size} {align}");
+            assert!(!probably_aligned_large(size, align), "{size} {align}");
+        }
+        for (size, align) in [(8192, 4096), (16_384, 128), (16_384, 8192)] {
+            assert!(!is_never_aligned(size, align), "{size} {align}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Statistics.
 
 use core::ffi::{c_char, c_void};
+use core::mem::MaybeUninit;
 
 use mimalloc_sys as sys;
 
@@ -70,93 +71,50 @@ pub(crate) fn process() -> Process {
     info
 }
 
-/// Prints time, memory and page faults of the process.
-#[cfg(mimalloc_has_process_info_print)]
-pub(crate) fn print_process() {
-    // SAFETY: any thread, any time; writes to the output handler.
-    unsafe { sys::mi_process_info_print() };
+/// Returns the statistics of the process; `None` when the library has another
+/// layout of them.
+#[cfg(mimalloc_has_stats)]
+pub(crate) fn get() -> Option<sys::mi_stats_t> {
+    let _walking = engine::walking();
+    engine::merge_stats();
+    // SAFETY: `mi_stats_get` writes at most the size that is in the header, to
+    // memory that is all ours. No heap is destroyed meanwhile, because the lock is
+    // held (upstream merges the thread's theap of each heap).
+    filled_by(|raw| unsafe { sys::mi_stats_get(raw) })
 }
 
-#[cfg(mimalloc_has_stats)]
-pub(crate) use values::*;
+/// Returns what `get` fills in; `get` returns false if it does not know the
+/// layout.
+#[allow(dead_code, reason = "older versions have no statistics")]
+pub(crate) fn filled_by(get: impl FnOnce(*mut sys::mi_stats_t) -> bool) -> Option<sys::mi_stats_t> {
+    let zeroed = MaybeUninit::<sys::mi_stats_t>::zeroed();
+    // SAFETY: the struct consists of integers, for which zero bytes are a value.
+    let mut raw = unsafe { zeroed.assume_init() };
+    raw.size = size_of::<sys::mi_stats_t>();
+    raw.version = sys::MI_STAT_VERSION as usize;
+    get(&raw mut raw).then_some(raw)
+}
 
-/// Statistics as values.
-#[cfg(mimalloc_has_stats)]
-mod values {
-    use core::mem::MaybeUninit;
-
-    use mimalloc_sys as sys;
-
-    use super::engine;
-
-    /// The statistics of the process; `None` when the library has another layout
-    /// of them.
-    pub(crate) fn get() -> Option<sys::mi_stats_t> {
-        let _walking = engine::walking();
-        engine::merge_stats();
-        // SAFETY: `mi_stats_get` writes at most the size that is in the header, to
-        // memory that is all ours. No heap is destroyed meanwhile, because the lock
-        // is held (upstream merges the thread's theap of each heap).
-        filled_by(|raw| unsafe { sys::mi_stats_get(raw) })
+/// Returns the size of a bin in machine words: one step a word up to 8, then four
+/// steps for each power of two.
+#[allow(dead_code, reason = "what a library without bin sizes needs")]
+pub(crate) const fn bin_words(bin: usize) -> usize {
+    match bin {
+        0 => 1,
+        1..=8 => bin,
+        _ => (8 << ((bin - 9) / 4)) + ((bin - 9) % 4 + 1) * (2 << ((bin - 9) / 4)),
     }
+}
 
-    /// The statistics of one heap; `None` when the library has another layout of
-    /// them.
-    ///
-    /// # Safety
-    ///
-    /// `heap` is live, and stays alive during the call.
-    #[cfg(mimalloc_has_heap_stats)]
-    pub(crate) unsafe fn get_of(heap: *mut sys::mi_heap_t) -> Option<sys::mi_stats_t> {
-        // SAFETY: `mi_heap_stats_get` writes at most the size that is in the
-        // header, to memory that is all ours; the heap is live, says the caller.
-        filled_by(|raw| unsafe { sys::mi_heap_stats_get(heap, raw) })
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// What `get` fills in; it returns false if it does not know the layout.
-    fn filled_by(get: impl FnOnce(*mut sys::mi_stats_t) -> bool) -> Option<sys::mi_stats_t> {
-        let zeroed = MaybeUninit::<sys::mi_stats_t>::zeroed();
-        // SAFETY: the struct consists of integers, for which zero bytes are a value.
-        let mut raw = unsafe { zeroed.assume_init() };
-        raw.size = size_of::<sys::mi_stats_t>();
-        raw.version = sys::MI_STAT_VERSION as usize;
-        get(&raw mut raw).then_some(raw)
-    }
-
-    /// The block size of a bin that is not the last one.
-    pub(crate) fn bin_size(bin: usize) -> usize {
-        #[cfg(mimalloc_has_bin_size)]
-        // SAFETY: a table look-up that checks the bin.
-        unsafe {
-            sys::mi_stats_get_bin_size(bin)
-        }
-        #[cfg(not(mimalloc_has_bin_size))]
-        {
-            bin_words(bin) * size_of::<usize>()
-        }
-    }
-
-    /// The size of a bin in machine words: one step a word up to 8, then four steps
-    /// for each power of two.
-    #[allow(dead_code, reason = "what a library without bin sizes needs")]
-    const fn bin_words(bin: usize) -> usize {
-        match bin {
-            0 => 1,
-            1..=8 => bin,
-            _ => (8 << ((bin - 9) / 4)) + ((bin - 9) % 4 + 1) * (2 << ((bin - 9) / 4)),
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn bin_sizes_are_those_of_the_library() {
-            for bin in 0..sys::MI_BIN_HUGE as usize {
-                let words = bin_words(bin);
-                assert_eq!(bin_size(bin), words * size_of::<usize>(), "{bin}");
-            }
+    #[test]
+    fn bin_sizes_are_those_of_the_library() {
+        for bin in 0..sys::MI_BIN_HUGE as usize {
+            let words = bin_words(bin);
+            assert_eq!(engine::bin_size(bin), words * size_of::<usize>(), "{bin}");
         }
     }
 }

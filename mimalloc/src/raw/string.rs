@@ -13,13 +13,9 @@ pub(crate) enum CopyMode {
     Whole,
     /// Copies at most this many bytes.
     Prefix(usize),
-    /// Copies the resolved form of the path.
-    #[cfg(all(unix, feature = "std"))]
-    Path,
 }
 
-/// Copies a string to the default heap; returns null when memory runs out, or
-/// when a path cannot be resolved.
+/// Copies a string to the default heap; returns null when memory runs out.
 ///
 /// # Safety
 ///
@@ -32,15 +28,10 @@ pub(crate) unsafe fn copy(from: *const c_char, mode: CopyMode) -> *mut c_char {
         // SAFETY: the caller promises a C string; the default heap serves any
         // thread.
         CopyMode::Prefix(len) => unsafe { sys::mi_strndup(from, len) },
-        #[cfg(all(unix, feature = "std"))]
-        // SAFETY: the caller promises a C string; a null result buffer asks C
-        // for a block.
-        CopyMode::Path => unsafe { sys::mi_realpath(from, core::ptr::null_mut()) },
     }
 }
 
-/// Copies a string to a heap; returns null when memory runs out, or when a path
-/// cannot be resolved.
+/// Copies a string to a heap; returns null when memory runs out.
 ///
 /// # Safety
 ///
@@ -57,19 +48,43 @@ pub(crate) unsafe fn copy_in(heap: &Heap, from: *const c_char, mode: CopyMode) -
         // SAFETY: the borrow keeps the heap live, the thread is initialised,
         // and the caller promises a C string.
         CopyMode::Prefix(len) => unsafe { sys::mi_heap_strndup(heap, from, len) },
-        #[cfg(all(unix, feature = "std"))]
-        // SAFETY: the borrow keeps the heap live, the thread is initialised,
-        // and the caller promises a C string; a null result buffer asks C for a
-        // block.
-        CopyMode::Path => unsafe { sys::mi_heap_realpath(heap, from, core::ptr::null_mut()) },
     }
+}
+
+/// Copies the resolved form of a path to the default heap; returns null when
+/// memory runs out, or when the path cannot be resolved.
+///
+/// # Safety
+///
+/// `path` is a C string.
+#[allow(dead_code, reason = "offered where the system's error can be told")]
+pub(crate) unsafe fn realpath(path: *const c_char) -> *mut c_char {
+    // SAFETY: the caller promises a C string; a null result buffer asks C for a
+    // block.
+    unsafe { sys::mi_realpath(path, core::ptr::null_mut()) }
+}
+
+/// Copies the resolved form of a path to a heap; returns null when memory runs
+/// out, or when the path cannot be resolved.
+///
+/// # Safety
+///
+/// `path` is a C string.
+#[allow(dead_code, reason = "offered where the system's error can be told")]
+pub(crate) unsafe fn realpath_in(heap: &Heap, path: *const c_char) -> *mut c_char {
+    if !super::thread::thread_is_initialized() {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: the borrow keeps the heap live, the thread is initialised, and the
+    // caller promises a C string; a null result buffer asks C for a block.
+    unsafe { sys::mi_heap_realpath(heap.as_raw(), path, core::ptr::null_mut()) }
 }
 
 /// Frees a string made by this module.
 ///
 /// # Safety
 ///
-/// - `text` was returned by [`copy`] or [`copy_in`].
+/// - `text` was returned by another function of this module.
 /// - Its heap is live.
 /// - The string is not used again.
 pub(crate) unsafe fn free(text: *mut c_char) {

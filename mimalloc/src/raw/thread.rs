@@ -9,6 +9,9 @@
 
 use mimalloc_sys as sys;
 
+use super::engine;
+pub(crate) use super::engine::{initialize_thread, thread_can_make_heaps};
+
 /// Returns whether the current thread may use heaps. Where the linked library is
 /// patched, the answer is a constant.
 ///
@@ -16,50 +19,31 @@ use mimalloc_sys as sys;
 /// mimalloc is done with the thread.
 #[inline(always)]
 pub(crate) fn thread_is_initialized() -> bool {
-    cfg!(any(mimalloc_v2, mimalloc_patched)) || initialize_thread()
+    engine::ADMITS_ALL_THREADS || initialize_thread()
 }
 
 /// Initialises the current thread, unless the thread is initialised. Returns false
 /// when memory runs out.
 ///
 /// A thread that mimalloc was done with is initialised again.
-#[inline]
-pub(crate) fn initialize_thread() -> bool {
-    #[cfg(all(mimalloc_v3, mimalloc_patched))]
-    {
-        sys::mimalloc_sys_thread_init()
-    }
-    #[cfg(not(all(mimalloc_v3, mimalloc_patched)))]
-    {
-        // SAFETY: one byte is a small size (upstream.md: small allocation).
-        let block = unsafe { sys::mi_malloc_small(1) };
-        if block.is_null() {
-            return false;
-        }
-        // SAFETY: mimalloc returned the block just now, and no other code has the
-        // pointer.
-        unsafe { sys::mi_free(block) };
-        true
-    }
-}
-
-/// Returns whether the current thread may make heaps and arenas, and may merge
-/// its statistics.
 ///
-/// Engine v2 does all of these through the thread's first heap, without a look
-/// whether the thread has a heap. A thread that engine v2 has no memory for makes
-/// upstream (2.5.2) dereference null. Engine v3 looks.
+/// This is [`initialize_thread`] of libraries without an entry for that.
 #[inline]
-pub(crate) fn thread_can_make_heaps() -> bool {
-    if cfg!(mimalloc_v2) {
-        initialize_thread()
-    } else {
-        thread_is_initialized()
+#[allow(dead_code, reason = "the patched engine v3 has an entry")]
+pub(crate) fn initialize_by_allocating() -> bool {
+    // SAFETY: one byte is a small size (upstream.md: small allocation).
+    let block = unsafe { sys::mi_malloc_small(1) };
+    if block.is_null() {
+        return false;
     }
+    // SAFETY: mimalloc returned the block just now, and no other code has the
+    // pointer.
+    unsafe { sys::mi_free(block) };
+    true
 }
 
 /// Tells mimalloc that the current thread belongs to a thread pool.
-#[cfg(all(mimalloc_has_threadpool, any(mimalloc_v2, mimalloc_patched)))]
+#[cfg(mimalloc_threadpool)]
 pub(crate) fn set_in_threadpool() {
     // On a thread that can't be initialised upstream (3.6.2) writes to a constant.
     if initialize_thread() {

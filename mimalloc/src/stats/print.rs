@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_void};
 
 use crate::hooks;
-use crate::raw::{self, buffer::Buffer};
+use crate::raw::{self, buffer::Buffer, runtime};
 
 /// Starts counting afresh.
 ///
@@ -35,11 +35,9 @@ pub fn print() {
     }
     // A reader of standard error may be slow, and may wait for a heap to end: no
     // lock is held while it reads.
-    #[cfg(feature = "std")]
-    if hooks::is_stderr() {
+    if runtime::IS_STDERR_OURS && hooks::is_stderr() {
         if let Some(text) = stats_text() {
-            // Upstream ignores errors of the output as well.
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_slice());
+            runtime::write_stderr(text.as_slice());
             return;
         }
     }

@@ -78,9 +78,9 @@ pub fn process_info() -> ProcessInfo {
 
 /// Prints [`process_info`] as upstream words it, to standard error or where
 /// [`hooks::set_output`](crate::hooks::set_output) says.
-#[cfg(mimalloc_has_process_info_print)]
+#[cfg(mimalloc_v3)]
 #[doc(alias = "mi_process_info_print")]
 #[doc(alias = "mi_process_info_print_out")]
 pub fn print_process_info() {
-    raw::stats::print_process();
+    raw::engine::print_process();
 }

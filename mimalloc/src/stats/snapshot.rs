@@ -39,7 +39,7 @@ struct Field {
     quantity: Quantity,
 }
 
-/// Defines [`Stats`] from one row a field.
+/// Defines [`Stats`] from one row a field, and one row a list of bins.
 macro_rules! stats {
     (@type count) => { super::StatCount };
     (@type counter) => { u64 };
@@ -50,6 +50,8 @@ macro_rules! stats {
     ($(
         $(#[doc = $doc:literal])+
         $field:ident: $kind:ident of $quantity:ident;
+    )+ $(
+        bins $bins:ident: $len:expr;
     )+) => {
         /// Statistics of the whole process ([`Stats::get`]) or of one heap, at
         /// one moment.
@@ -97,20 +99,14 @@ macro_rules! stats {
                 $(#[doc = $doc])+
                 pub $field: stats!(@type $kind),
             )+
-            pub(super) malloc_bins: [super::StatCount; super::BINS],
-            pub(super) page_bins: [super::StatCount; super::BINS],
-            #[cfg(mimalloc_v3)]
-            pub(super) chunk_bins: [super::StatCount; super::ChunkKind::ALL.len()],
+            $(pub(super) $bins: [super::StatCount; $len],)+
         }
 
         impl Stats {
             pub(super) fn copy(raw: &mimalloc_sys::mi_stats_t) -> Self {
                 Self {
                     $($field: stats!(@copy $kind, raw.$field),)+
-                    malloc_bins: raw.malloc_bins.map(super::count),
-                    page_bins: raw.page_bins.map(super::count),
-                    #[cfg(mimalloc_v3)]
-                    chunk_bins: raw.chunk_bins.map(super::count),
+                    $($bins: raw.$bins.map(super::count),)+
                 }
             }
 
@@ -129,21 +125,27 @@ macro_rules! stats {
                 Ok(())
             }
 
-            #[cfg(feature = "serde")]
-            pub(super) const FIELDS: usize = [$(stringify!($field)),+].len();
+            /// The number of fields and lists of bins.
+            #[allow(dead_code, reason = "serde asks for the number")]
+            pub(super) const FIELDS: usize =
+                [$(stringify!($field),)+ $(stringify!($bins)),+].len();
         }
     };
 }
 
 #[cfg(mimalloc_v2)]
-mod v2;
+#[path = "snapshot/v2.rs"]
+mod linked;
 #[cfg(mimalloc_v3)]
-mod v3;
+#[path = "snapshot/v3.rs"]
+mod linked;
 
-#[cfg(mimalloc_v2)]
-pub use v2::Stats;
-#[cfg(mimalloc_v3)]
-pub use v3::Stats;
+pub use linked::Stats;
+
+/// Returns the number of arenas that there were ever, if the library tells.
+pub(crate) fn arena_count() -> Option<u64> {
+    Stats::get().ok().map(|stats| stats.arena_count)
+}
 
 fn count(raw: sys::mi_stat_count_t) -> StatCount {
     StatCount {
@@ -177,18 +179,6 @@ impl Stats {
         copied(raw::stats::get())
     }
 
-    /// Returns the statistics of one heap.
-    ///
-    /// # Safety
-    ///
-    /// `heap` is a live heap, and stays alive during the call.
-    #[cfg(mimalloc_has_heap_stats)]
-    pub(crate) unsafe fn of_heap(heap: *mut sys::mi_heap_t) -> Result<Self, StatsError> {
-        // SAFETY: the caller promises that the heap is live and stays alive
-        // during the call.
-        copied(unsafe { raw::stats::get_of(heap) })
-    }
-
     /// Returns the size classes of blocks, from 8 bytes up, with the numbers of
     /// blocks of each class.
     pub fn malloc_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
@@ -199,12 +189,6 @@ impl Stats {
     /// the numbers of pages of each class.
     pub fn page_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
         bins(&self.page_bins)
-    }
-
-    /// Returns the uses of the arenas' chunks.
-    #[cfg(mimalloc_v3)]
-    pub fn chunk_bins(&self) -> impl ExactSizeIterator<Item = (ChunkKind, StatCount)> + '_ {
-        ChunkKind::ALL.into_iter().zip(self.chunk_bins)
     }
 }
 
@@ -229,6 +213,6 @@ fn block_size(bin: usize) -> usize {
     if bin + 1 == BINS {
         0
     } else {
-        raw::stats::bin_size(bin)
+        raw::engine::bin_size(bin)
     }
 }

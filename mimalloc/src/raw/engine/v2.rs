@@ -13,11 +13,13 @@ use mimalloc_sys as sys;
 
 use crate::error::HeapError;
 use crate::raw::backend::HeapBackend;
+use crate::raw::runtime::{self, Flag};
 
-pub(crate) use self::deferred::{collecting, is_collect_on_purpose};
-#[cfg(all(mimalloc_guarded, mimalloc_has_heap_guarded))]
-pub(crate) use self::guarded::{set_guarded_sample_rate, set_guarded_size_bound};
+pub(crate) use arena_heaps::new_heap_in;
+pub(crate) use sys::mi_free as free_small;
+
 pub(crate) use crate::raw::backend::HeapBackend as LocalBackend;
+pub(crate) use crate::raw::thread::initialize_by_allocating as initialize_thread;
 
 /// Counts a heap in: engine v2 has no limit.
 #[inline(always)]
@@ -154,42 +156,43 @@ mod dead {
     }
 }
 
-/// Makes a heap in an arena.
-///
-/// # Safety
-///
-/// `arena` is the id of an arena.
-pub(crate) unsafe fn new_heap_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap_t {
-    // Heaps of `mi_heap_new_in_arena` can't be destroyed on 2.5.2.
-    #[cfg(mimalloc_has_heap_new_ex)]
-    // SAFETY: the id is that of an arena, which are never unloaded.
-    unsafe {
-        sys::mi_heap_new_ex(0, true, arena)
-    }
-    #[cfg(not(mimalloc_has_heap_new_ex))]
-    // SAFETY: the id is that of an arena, which are never unloaded.
-    unsafe {
-        sys::mi_heap_new_in_arena(arena)
+/// How heaps begin and end that can be destroyed.
+#[cfg(mimalloc_has_heap_new_ex)]
+mod arena_heaps {
+    use mimalloc_sys as sys;
+    pub(super) use sys::mi_heap_destroy as destroy_or_delete;
+
+    /// Makes a heap in an arena. Heaps of `mi_heap_new_in_arena` can't be
+    /// destroyed on 2.5.2.
+    ///
+    /// # Safety
+    ///
+    /// `arena` is the id of an arena.
+    pub(crate) unsafe fn new_heap_in(arena: sys::mi_arena_id_t) -> *mut sys::mi_heap_t {
+        // SAFETY: the id is that of an arena, which are never unloaded.
+        unsafe { sys::mi_heap_new_ex(0, true, arena) }
     }
 }
 
-/// Ends a heap and frees its blocks. Frees what is left of a dead heap.
-///
-/// In versions without `mi_heap_new_ex` nothing keeps live blocks of ended
-/// threads out of a heap (see [`prepare_heaps`]): they stay.
+/// The same in versions without `mi_heap_new_ex`. Nothing keeps live blocks of
+/// ended threads out of a heap (see [`prepare_heaps`]): they stay.
+#[cfg(not(mimalloc_has_heap_new_ex))]
+mod arena_heaps {
+    use mimalloc_sys as sys;
+    pub(super) use sys::mi_heap_delete as destroy_or_delete;
+    pub(crate) use sys::mi_heap_new_in_arena as new_heap_in;
+}
+
+/// Ends a heap and frees its blocks, where the version can. Frees what is left
+/// of a dead heap.
 ///
 /// # Safety
 ///
 /// `heap` is dead, or live and this thread's; neither it nor a block of it is
 /// used again.
 pub(crate) unsafe fn destroy(heap: *mut sys::mi_heap_t) {
-    let by = if cfg!(mimalloc_has_heap_new_ex) {
-        sys::mi_heap_destroy
-    } else {
-        sys::mi_heap_delete
-    };
     // SAFETY: as the caller promises.
-    unsafe { end(heap, by) };
+    unsafe { end(heap, arena_heaps::destroy_or_delete) };
 }
 
 /// Ends a heap and keeps its blocks. Frees what is left of a dead heap.
@@ -243,38 +246,44 @@ pub(crate) fn any_heap_contains(ptr: *const c_void) -> bool {
     unsafe { sys::mi_is_in_heap_region(ptr) }
 }
 
-/// What was a thread's default before [`set_default`]; null if the heap was
-/// dead.
-pub(crate) type DefaultBefore = *mut sys::mi_heap_t;
+/// A heap as the default of a thread.
+pub(crate) mod default_heap {
+    use mimalloc_sys as sys;
 
-/// Makes a heap the default of the current thread, unless it is dead.
-///
-/// # Safety
-///
-/// `heap` is dead, or live and this thread's, and stays so until
-/// [`restore_default`] is called or the thread ends.
-pub(crate) unsafe fn set_default(heap: *mut sys::mi_heap_t) -> DefaultBefore {
-    // SAFETY: the heap is live or dead.
-    if unsafe { dead::is_alive(heap) } {
-        // SAFETY: the heap is live and this thread's.
-        unsafe { sys::mi_heap_set_default(heap) }
-    } else {
-        core::ptr::null_mut()
+    use super::dead;
+
+    /// What was a thread's default before [`set`]; null if the heap was dead.
+    pub(crate) type Before = *mut sys::mi_heap_t;
+
+    /// Makes a heap the default of the current thread, unless it is dead.
+    ///
+    /// # Safety
+    ///
+    /// `heap` is dead, or live and this thread's, and stays so until [`restore`] is
+    /// called or the thread ends.
+    pub(crate) unsafe fn set(heap: *mut sys::mi_heap_t) -> Before {
+        // SAFETY: the heap is live or dead.
+        if unsafe { dead::is_alive(heap) } {
+            // SAFETY: the heap is live and this thread's.
+            unsafe { sys::mi_heap_set_default(heap) }
+        } else {
+            core::ptr::null_mut()
+        }
     }
-}
 
-/// Undoes [`set_default`].
-///
-/// # Safety
-///
-/// `before` was returned by `set_default` of `heap` on this thread, and what was
-/// the default then is still live unless the thread has ended.
-pub(crate) unsafe fn restore_default(heap: *mut sys::mi_heap_t, before: DefaultBefore) {
-    // A heap dies with all others of its thread, and is no default then.
-    // SAFETY: the heap is live or dead.
-    if unsafe { dead::is_alive(heap) } {
-        // SAFETY: the thread has not ended, so that its default before is live.
-        unsafe { sys::mi_heap_set_default(before) };
+    /// Undoes [`set`].
+    ///
+    /// # Safety
+    ///
+    /// `before` was returned by `set` of `heap` on this thread, and what was the
+    /// default then is still live unless the thread has ended.
+    pub(crate) unsafe fn restore(heap: *mut sys::mi_heap_t, before: Before) {
+        // A heap dies with all others of its thread, and is no default then.
+        // SAFETY: the heap is live or dead.
+        if unsafe { dead::is_alive(heap) } {
+            // SAFETY: the thread has not ended, so that its default before is live.
+            unsafe { sys::mi_heap_set_default(before) };
+        }
     }
 }
 
@@ -289,8 +298,8 @@ pub(crate) unsafe fn local_backend(heap: HeapBackend) -> LocalBackend {
 }
 
 /// Guard pages behind sampled blocks, per heap.
-#[cfg(all(mimalloc_guarded, mimalloc_has_heap_guarded))]
-mod guarded {
+#[cfg(mimalloc_guarded)]
+pub(crate) mod guarded {
     use mimalloc_sys as sys;
 
     use crate::error::AllocError;
@@ -302,7 +311,7 @@ mod guarded {
     /// # Safety
     ///
     /// `heap` is dead, or live and this thread's.
-    pub(crate) unsafe fn set_guarded_sample_rate(
+    pub(crate) unsafe fn set_sample_rate(
         heap: HeapBackend,
         rate: usize,
         seed: usize,
@@ -320,8 +329,8 @@ mod guarded {
     ///
     /// # Safety
     ///
-    /// The caller promises what [`set_guarded_sample_rate`] lists.
-    pub(crate) unsafe fn set_guarded_size_bound(
+    /// The caller promises what [`set_sample_rate`] lists.
+    pub(crate) unsafe fn set_size_bound(
         heap: HeapBackend,
         min: usize,
         max: usize,
@@ -376,66 +385,74 @@ pub(crate) fn walking() -> NoLock {
     NoLock
 }
 
+/// Marks this thread as collecting on purpose, until dropped.
+///
 /// v2 forces a deferred free when a thread ends, too: 4 calls a thread, each of
 /// which leaves about 100 KiB behind if the hook allocates. So a thread records
 /// when it collects on purpose.
-#[cfg(feature = "std")]
-mod deferred {
-    use core::cell::Cell;
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Collecting {
+    before: bool,
+}
 
-    std::thread_local! {
-        // Constant and without a destructor: it is there until the very end of
-        // the thread, and reading it allocates nothing.
-        static COLLECTING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// Says that this thread collects on purpose, until dropped.
-    #[derive(Debug)]
-    #[must_use]
-    pub(crate) struct Collecting {
-        before: bool,
-    }
-
-    /// Begins a collect on purpose.
-    pub(crate) fn collecting(force: bool) -> Collecting {
-        Collecting {
-            before: COLLECTING.replace(force),
-        }
-    }
-
-    impl Drop for Collecting {
-        fn drop(&mut self) {
-            COLLECTING.set(self.before);
-        }
-    }
-
-    /// Whether a forced deferred free comes from a collect on purpose.
-    pub(crate) fn is_collect_on_purpose() -> bool {
-        COLLECTING.get()
+/// Begins a collect on purpose.
+pub(crate) fn collecting(force: bool) -> Collecting {
+    Collecting {
+        before: runtime::replace(Flag::Collecting, force),
     }
 }
 
-/// Without thread-locals no forced deferred free is known to be on purpose.
-#[cfg(not(feature = "std"))]
-mod deferred {
-    #[derive(Debug)]
-    #[must_use]
-    pub(crate) struct Collecting;
-
-    pub(crate) fn collecting(_force: bool) -> Collecting {
-        Collecting
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        runtime::replace(Flag::Collecting, self.before);
     }
+}
 
-    pub(crate) fn is_collect_on_purpose() -> bool {
-        false
-    }
+/// Returns whether a forced deferred free comes from a collect on purpose.
+/// Without thread-locals none is known to.
+pub(crate) fn is_collect_on_purpose() -> bool {
+    runtime::get(Flag::Collecting)
+}
+
+/// States that heaps may be used on any thread: an allocation initialises the
+/// thread or returns null.
+pub(crate) const ADMITS_ALL_THREADS: bool = true;
+
+/// Returns whether the current thread may make heaps and arenas, and may merge
+/// its statistics.
+///
+/// Engine v2 does all of these through the thread's first heap, without a look
+/// whether the thread has a heap. A thread that engine v2 has no memory for makes
+/// upstream (2.5.2) dereference null.
+#[inline]
+pub(crate) fn thread_can_make_heaps() -> bool {
+    initialize_thread()
+}
+
+/// States that [`free_small`] is no cheaper than `mi_free`.
+pub(crate) const FREES_BY_SIZE: bool = false;
+
+/// States that blocks of whole pages are not aligned to them.
+pub(crate) const ALIGNS_LARGE_BLOCKS: bool = false;
+
+/// States whether the aligned entries may return misaligned blocks.
+pub(crate) const MISALIGNS: bool = cfg!(mimalloc_realign);
+
+/// States that sizes of 2 GiB and more do no harm on 32-bit targets.
+pub(crate) const MISTAKES_LARGE_SIZES: bool = false;
+
+/// Returns the block size of a bin that is not the last one.
+#[allow(dead_code, reason = "older versions have no statistics")]
+pub(crate) fn bin_size(bin: usize) -> usize {
+    crate::raw::stats::bin_words(bin) * size_of::<usize>()
 }
 
 /// Adds the current thread's statistics to those of the process.
-#[cfg(mimalloc_has_stats)]
+#[allow(dead_code, reason = "older versions have no statistics")]
 pub(crate) fn merge_stats() {
     // A thread that has no records in mimalloc has no statistics.
-    if crate::raw::thread::initialize_thread() {
+    if initialize_thread() {
         // SAFETY: the thread has statistics, and upstream adds them to those of
         // the process with atomic operations.
         unsafe { sys::mi_stats_merge() };
@@ -456,8 +473,34 @@ pub(crate) const ARENA_ENTRIES: u64 = 132;
 /// What one entry of the table holds: an arena takes one whatever its size.
 pub(crate) const ARENA_ENTRY_SIZE: Option<usize> = None;
 
+/// States the step in which arenas are handed out on 64-bit systems.
+const ARENA_STEP: usize = 32 << 20;
+
+/// Returns the smallest size of an arena: this engine has no limit.
+pub(crate) fn arena_min_size() -> usize {
+    1
+}
+
+/// Returns the alignment of an arena's start.
+pub(crate) fn arena_min_alignment() -> usize {
+    ARENA_STEP
+}
+
+/// Returns whether an address is in an arena.
+///
+/// # Safety
+///
+/// `id` is that of an arena.
+pub(crate) unsafe fn arena_contains(id: sys::mi_arena_id_t, ptr: *const c_void) -> bool {
+    // SAFETY: the caller promises the id of an arena.
+    unsafe { crate::raw::arena::area(id) }.is_some_and(|area| {
+        let start = area.cast::<u8>().as_ptr().addr();
+        ptr.addr().wrapping_sub(start) < area.len()
+    })
+}
+
 /// What must be left of memory whose start had to be aligned: the step in which
 /// arenas are handed out.
 pub(crate) fn region_needed(_min_size: usize, _alignment: usize) -> usize {
-    crate::raw::arena::STEP
+    ARENA_STEP
 }

@@ -1,13 +1,29 @@
 //! Implements engine v3: any thread may use a heap, and each thread allocates
 //! in its theap of the heap.
 
+#[cfg(mimalloc_default_heap)]
+pub(crate) mod default_heap;
 #[cfg(mimalloc_guarded)]
-mod guarded;
+pub(crate) mod guarded;
 mod lock;
 mod small;
 mod theap;
 
-use core::ffi::c_void;
+#[cfg(mimalloc_since_3_6)]
+#[path = "v3/since_3_6.rs"]
+mod version;
+#[cfg(not(mimalloc_since_3_6))]
+#[path = "v3/before_3_6.rs"]
+mod version;
+
+#[cfg(mimalloc_patched)]
+#[path = "v3/patched.rs"]
+mod source;
+#[cfg(not(mimalloc_patched))]
+#[path = "v3/unpatched.rs"]
+mod source;
+
+use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use mimalloc_sys as sys;
@@ -15,13 +31,16 @@ use mimalloc_sys as sys;
 use crate::error::HeapError;
 use crate::heap::MAX_HEAPS;
 use crate::raw::backend::HeapBackend;
+use crate::raw::thread;
 
-#[cfg(mimalloc_guarded)]
-pub(crate) use guarded::{set_guarded_sample_rate, set_guarded_size_bound};
 pub(crate) use lock::{destroying, walking};
+#[cfg(mimalloc_inline_alloc)]
+pub(crate) use small::take_small;
 pub(crate) use small::{malloc_small, zalloc_small};
+pub(crate) use source::*;
 pub(crate) use theap::TheapBackend as LocalBackend;
 pub(crate) use theap::find as find_theap;
+pub(crate) use version::*;
 
 /// Counts the live heaps of this crate, including those of profilers. Upstream
 /// has a limit as well, but aborts there in builds with debugging or hardening
@@ -51,43 +70,6 @@ pub(crate) fn count_out() {
 #[inline(always)]
 pub(crate) fn prepare_heaps() {}
 
-/// Lets the heap be reset in place. Heaps of this engine do not end with a
-/// thread.
-///
-/// # Safety
-///
-/// `heap` is live and not a main heap.
-#[inline(always)]
-pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
-    #[cfg(mimalloc_patched)]
-    // SAFETY: the heap is live and not a main heap, as the caller promises.
-    unsafe {
-        sys::mimalloc_sys_heap_make_resettable(heap);
-    }
-    #[cfg(not(mimalloc_patched))]
-    let _ = heap;
-}
-
-/// Frees all blocks of a heap and keeps up to about `keep` bytes of its pages.
-/// Returns false and does nothing where that is not possible.
-///
-/// # Safety
-///
-/// `heap` is live and not a main heap, no block of it is used again, and no other
-/// thread uses the heap during the call.
-pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> bool {
-    #[cfg(mimalloc_patched)]
-    // SAFETY: as the caller promises.
-    unsafe {
-        sys::mimalloc_sys_heap_reset(heap, keep)
-    }
-    #[cfg(not(mimalloc_patched))]
-    {
-        let _ = (heap, keep);
-        false
-    }
-}
-
 /// Undoes [`keep`].
 ///
 /// # Safety
@@ -95,6 +77,24 @@ pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> b
 /// No preconditions on this engine; on engine v2 the heap must be live or dead.
 #[inline(always)]
 pub(crate) unsafe fn give_up(_heap: *mut sys::mi_heap_t) {}
+
+/// Returns the main heap. Calls `mi_heap_main`.
+pub(crate) fn main_heap() -> *mut sys::mi_heap_t {
+    // SAFETY: may be called at any time, on any thread.
+    unsafe { sys::mi_heap_main() }
+}
+
+/// Prefers memory of a NUMA node; -1 of none. Calls
+/// `mi_heap_set_numa_affinity`.
+///
+/// # Safety
+///
+/// `heap` is live, and no other thread uses the heap during the call.
+pub(crate) unsafe fn set_numa_affinity(heap: *mut sys::mi_heap_t, node: c_int) {
+    // SAFETY: the heap is live, and no other thread reads the field meanwhile, as
+    // the caller promises.
+    unsafe { sys::mi_heap_set_numa_affinity(heap, node) };
+}
 
 /// Creates a heap in an arena. Calls `mi_heap_new_in_arena`.
 ///
@@ -169,37 +169,6 @@ pub(crate) fn any_heap_contains(ptr: *const c_void) -> bool {
     unsafe { sys::mi_any_heap_contains(ptr) }
 }
 
-/// Holds a thread's default before [`set_default`].
-pub(crate) type DefaultBefore = *mut sys::mi_theap_t;
-
-/// Makes a heap the default of the current thread. Calls
-/// `mi_theap_set_default`.
-///
-/// # Safety
-///
-/// `heap` is live, and stays live until [`restore_default`] is called.
-#[cfg(mimalloc_has_theap_set_default)]
-pub(crate) unsafe fn set_default(heap: *mut sys::mi_heap_t) -> DefaultBefore {
-    // SAFETY: the caller promises that the heap is live.
-    let theap = unsafe { find_theap(heap) };
-    // SAFETY: the theap was found on this thread; the caller keeps its heap
-    // alive until the default is restored.
-    unsafe { sys::mi_theap_set_default(theap) }
-}
-
-/// Undoes [`set_default`]. Calls `mi_theap_set_default`.
-///
-/// # Safety
-///
-/// - `before` was returned by `set_default` of `heap` on this thread.
-/// - The default of that time is still live.
-#[cfg(mimalloc_has_theap_set_default)]
-pub(crate) unsafe fn restore_default(_heap: *mut sys::mi_heap_t, before: DefaultBefore) {
-    // SAFETY: the caller promises that `before` was this thread's default and
-    // is still live.
-    unsafe { sys::mi_theap_set_default(before) };
-}
-
 /// Returns the cheapest way for the current thread to allocate in a heap.
 ///
 /// # Safety
@@ -230,6 +199,10 @@ pub(crate) fn collecting(_force: bool) -> Collecting {
 
 /// Returns whether a forced deferred free comes from a collect on purpose.
 #[inline(always)]
+#[allow(
+    dead_code,
+    reason = "unpatched sources have no hook for deferred frees"
+)]
 pub(crate) fn is_collect_on_purpose() -> bool {
     true
 }
@@ -237,8 +210,46 @@ pub(crate) fn is_collect_on_purpose() -> bool {
 /// Adds the current thread's statistics to those of the process: does nothing,
 /// because `mi_stats_get` adds them.
 #[inline(always)]
-#[cfg(mimalloc_has_stats)]
 pub(crate) fn merge_stats() {}
+
+/// Copies the statistics of a heap. Calls `mi_heap_stats_get`.
+///
+/// # Safety
+///
+/// `heap` is live during the call.
+pub(crate) unsafe fn heap_stats(heap: *mut sys::mi_heap_t) -> Option<sys::mi_stats_t> {
+    // SAFETY: `mi_heap_stats_get` writes at most the size that is in the header,
+    // to memory that is all ours; the heap is live, as the caller promises.
+    crate::raw::stats::filled_by(|raw| unsafe { sys::mi_heap_stats_get(heap, raw) })
+}
+
+/// Prints time, memory and page faults of the process. Calls
+/// `mi_process_info_print`.
+pub(crate) fn print_process() {
+    // SAFETY: any thread, any time; writes to the output handler.
+    unsafe { sys::mi_process_info_print() };
+}
+
+/// Returns the block size of a bin that is not the last one. Calls
+/// `mi_stats_get_bin_size`.
+pub(crate) fn bin_size(bin: usize) -> usize {
+    // SAFETY: a table look-up that checks the bin.
+    unsafe { sys::mi_stats_get_bin_size(bin) }
+}
+
+/// Returns whether the current thread may make heaps and arenas, and may merge
+/// its statistics. Engine v3 looks whether the thread has a theap.
+#[inline]
+pub(crate) fn thread_can_make_heaps() -> bool {
+    thread::thread_is_initialized()
+}
+
+/// States that blocks of whole pages, and of powers of two, are in practice
+/// aligned to them.
+pub(crate) const ALIGNS_LARGE_BLOCKS: bool = true;
+
+/// States that the aligned entries return aligned blocks.
+pub(crate) const MISALIGNS: bool = false;
 
 /// Id that C uses for no arena.
 pub(crate) const NO_ARENA: sys::mi_arena_id_t = core::ptr::null_mut();
@@ -254,11 +265,33 @@ pub(crate) const ARENA_ENTRIES: u64 = 160;
 
 /// Bytes that one entry of the table holds (`MI_ARENA_MAX_SIZE`); larger arenas
 /// take several entries. `None` where an arena of any size takes one entry.
-pub(crate) const ARENA_ENTRY_SIZE: Option<usize> = if cfg!(target_pointer_width = "64") {
+pub(crate) const ARENA_ENTRY_SIZE: Option<usize> = if usize::BITS == 64 {
     Some(1 << (34 % usize::BITS))
 } else {
     Some(1 << 30)
 };
+
+/// Returns the smallest size of an arena. Calls `mi_arena_min_size`.
+pub(crate) fn arena_min_size() -> usize {
+    // SAFETY: may be called at any time.
+    unsafe { sys::mi_arena_min_size() }
+}
+
+/// Returns the alignment of an arena's start. Calls `mi_arena_min_alignment`.
+pub(crate) fn arena_min_alignment() -> usize {
+    // SAFETY: may be called at any time.
+    unsafe { sys::mi_arena_min_alignment() }
+}
+
+/// Returns whether an address is in an arena. Calls `mi_arena_contains`.
+///
+/// # Safety
+///
+/// `id` is that of an arena.
+pub(crate) unsafe fn arena_contains(id: sys::mi_arena_id_t, ptr: *const c_void) -> bool {
+    // SAFETY: arenas are never unloaded; the address is only compared.
+    unsafe { sys::mi_arena_contains(id, ptr) }
+}
 
 /// Returns the bytes that must be left of memory whose start had to be aligned.
 /// Engine v3 needs at least one whole alignment.

@@ -47,7 +47,7 @@ pub enum ChunkKind {
     Unused,
 }
 
-#[cfg(mimalloc_v3)]
+#[allow(dead_code, reason = "engine v2 has no chunks")]
 impl ChunkKind {
     /// In upstream's order.
     pub(super) const ALL: [Self; 6] = [

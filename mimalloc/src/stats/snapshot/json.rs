@@ -58,10 +58,9 @@ impl Stats {
         write_list("malloc_bins", self.malloc_bins(), write_bin, out)?;
         writeln!(out, ",")?;
         write_list("page_bins", self.page_bins(), write_bin, out)?;
-        #[cfg(mimalloc_v3)]
-        {
+        if let Some(chunks) = self.chunks() {
             writeln!(out, ",")?;
-            write_list("chunk_bins", self.chunk_bins(), write_chunks, out)?;
+            write_list("chunk_bins", chunks, write_chunks, out)?;
         }
         writeln!(out, "\n}}")
     }
@@ -152,7 +151,6 @@ fn write_bin<W: Write + ?Sized>(bin: Bin, out: &mut W) -> fmt::Result {
     write!(out, ", \"block_size\": {}", bin.block_size)
 }
 
-#[cfg(mimalloc_v3)]
 fn write_chunks<W: Write + ?Sized>(
     (kind, count): (super::ChunkKind, StatCount),
     out: &mut W,

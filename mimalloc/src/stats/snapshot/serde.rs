@@ -6,16 +6,16 @@ use super::{Stats, Value};
 
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bins = if cfg!(mimalloc_v3) { 3 } else { 2 };
-        let mut out = serializer.serialize_struct("Stats", Self::FIELDS + bins)?;
+        let mut out = serializer.serialize_struct("Stats", Self::FIELDS)?;
         self.try_for_each(|field| match field.value {
             Value::Count(count) => out.serialize_field(field.name, &count),
             Value::Counter(total) => out.serialize_field(field.name, &total),
         })?;
         out.serialize_field("malloc_bins", &Seq(|| self.malloc_bins()))?;
         out.serialize_field("page_bins", &Seq(|| self.page_bins()))?;
-        #[cfg(mimalloc_v3)]
-        out.serialize_field("chunk_bins", &Seq(|| self.chunk_bins()))?;
+        if self.chunks().is_some() {
+            out.serialize_field("chunk_bins", &Seq(|| self.chunks().into_iter().flatten()))?;
+        }
         out.end()
     }
 }

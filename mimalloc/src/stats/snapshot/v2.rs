@@ -1,5 +1,7 @@
 //! What engine v2 (mimalloc 2.5.2) counts.
 
+use super::{ChunkKind, StatCount};
+
 stats! {
     /// mimalloc pages: areas of blocks of one size.
     pages: count of Number;
@@ -58,4 +60,14 @@ stats! {
     segments_abandoned: count of Number;
     /// Segments kept for reuse.
     segments_cache: count of Number;
+
+    bins malloc_bins: super::BINS;
+    bins page_bins: super::BINS;
+}
+
+impl Stats {
+    /// Returns `None`: arenas of this engine have no chunks.
+    pub(super) fn chunks(&self) -> Option<core::iter::Empty<(ChunkKind, StatCount)>> {
+        None
+    }
 }

@@ -1,5 +1,10 @@
 //! What engine v3 (mimalloc 3.6.2) counts.
 
+use mimalloc_sys as sys;
+
+use super::{ChunkKind, StatCount, StatsError};
+use crate::raw::engine;
+
 stats! {
     /// mimalloc pages: areas of blocks of one size.
     pages: count of Number;
@@ -85,4 +90,33 @@ stats! {
     malloc_normal_count: counter of Number;
     /// Deprecated upstream: blocks with a page of their own.
     malloc_huge_count: counter of Number;
+
+    bins malloc_bins: super::BINS;
+    bins page_bins: super::BINS;
+    bins chunk_bins: ChunkKind::ALL.len();
+}
+
+impl Stats {
+    /// Returns the uses of the arenas' chunks.
+    pub fn chunk_bins(&self) -> impl ExactSizeIterator<Item = (ChunkKind, StatCount)> + '_ {
+        ChunkKind::ALL.into_iter().zip(self.chunk_bins)
+    }
+
+    /// Returns [`chunk_bins`](Self::chunk_bins), which other engines lack.
+    pub(super) fn chunks(
+        &self,
+    ) -> Option<impl ExactSizeIterator<Item = (ChunkKind, StatCount)> + '_> {
+        Some(self.chunk_bins())
+    }
+
+    /// Returns the statistics of one heap.
+    ///
+    /// # Safety
+    ///
+    /// `heap` is a live heap, and stays alive during the call.
+    pub(crate) unsafe fn of_heap(heap: *mut sys::mi_heap_t) -> Result<Self, StatsError> {
+        // SAFETY: the caller promises that the heap is live and stays alive
+        // during the call.
+        super::copied(unsafe { engine::heap_stats(heap) })
+    }
 }

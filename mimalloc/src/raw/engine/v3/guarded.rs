@@ -16,7 +16,7 @@ use crate::raw::backend::HeapBackend;
 /// # Safety
 ///
 /// The heap is live.
-pub(crate) unsafe fn set_guarded_sample_rate(
+pub(crate) unsafe fn set_sample_rate(
     heap: HeapBackend,
     rate: usize,
     seed: usize,
@@ -35,7 +35,7 @@ pub(crate) unsafe fn set_guarded_sample_rate(
 /// # Safety
 ///
 /// The heap is live.
-pub(crate) unsafe fn set_guarded_size_bound(
+pub(crate) unsafe fn set_size_bound(
     heap: HeapBackend,
     min: usize,
     max: usize,

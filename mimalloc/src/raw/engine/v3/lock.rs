@@ -17,6 +17,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::raw::runtime;
+
 /// Names the groups; members of one group may be inside together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
@@ -76,11 +78,6 @@ impl State {
 
     const fn inside(self) -> usize {
         self.count(0)
-    }
-
-    #[cfg(test)]
-    const fn waiting(self, group: Group) -> usize {
-        self.count(1 + group as u32)
     }
 
     const fn of(phase: usize, inside: usize, waiting: [usize; 2]) -> Self {
@@ -150,7 +147,14 @@ impl Groups {
     }
 
     /// Waits for the group's turn, and enters.
+    #[inline]
     fn enter(&self, group: Group) -> LockGuard<'_> {
+        self.wait(group);
+        LockGuard(self)
+    }
+
+    /// Becomes a member of the group, in its turn.
+    fn wait(&self, group: Group) {
         let mut pause = Pause::new();
         loop {
             let now = self.state();
@@ -165,7 +169,7 @@ impl Groups {
                         pause.once();
                     }
                 }
-                return LockGuard(self);
+                return;
             }
         }
     }
@@ -213,46 +217,9 @@ impl Pause {
         if self.0 < 64 {
             core::hint::spin_loop();
         } else {
-            give_way(self.0 - 64);
+            runtime::give_way(self.0 - 64);
         }
     }
-}
-
-/// Lets another thread run. After many calls the thread sleeps, so threads of
-/// lower priority run as well.
-#[cfg(feature = "std")]
-fn give_way(times: u32) {
-    if times < 256 {
-        std::thread::yield_now();
-    } else {
-        std::thread::sleep(core::time::Duration::from_micros(100));
-    }
-}
-
-/// Lets another thread run.
-#[cfg(all(not(feature = "std"), unix))]
-fn give_way(_times: u32) {
-    // POSIX declares this function, and any thread may call it at any time.
-    unsafe extern "C" {
-        safe fn sched_yield() -> core::ffi::c_int;
-    }
-    let _ = sched_yield();
-}
-
-/// Lets another thread run.
-#[cfg(all(not(feature = "std"), windows))]
-fn give_way(_times: u32) {
-    #[link(name = "kernel32")]
-    // Windows declares this function, and any thread may call it at any time.
-    unsafe extern "system" {
-        safe fn Sleep(milliseconds: u32);
-    }
-    Sleep(0);
-}
-
-#[cfg(all(not(feature = "std"), not(any(unix, windows))))]
-fn give_way(_times: u32) {
-    core::hint::spin_loop();
 }
 
 static HEAPS: Groups = Groups::new();
@@ -277,6 +244,12 @@ mod tests {
     use std::vec::Vec;
 
     use super::{Entry, Group, Groups, State};
+
+    impl State {
+        const fn waiting(self, group: Group) -> usize {
+            self.count(1 + group as u32)
+        }
+    }
 
     /// Waits until the lock reaches such a state.
     fn wait_for(lock: &Groups, is_reached: impl Fn(State) -> bool) {

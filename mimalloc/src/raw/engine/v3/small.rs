@@ -14,6 +14,20 @@ mod imp {
 
     use crate::raw::size_class::WORD;
 
+    #[cfg(not(mimalloc_inline_alloc))]
+    use sys::{
+        mi_theap_wmalloc_small as theap_wmalloc_small,
+        mi_theap_wzalloc_small as theap_wzalloc_small, mi_wmalloc_small as wmalloc_small,
+        mi_wzalloc_small as wzalloc_small,
+    };
+    // These take the block without a call, where there is one.
+    #[cfg(mimalloc_inline_alloc)]
+    use sys::{
+        mimalloc_sys_theap_wmalloc_small as theap_wmalloc_small,
+        mimalloc_sys_theap_wzalloc_small as theap_wzalloc_small,
+        mimalloc_sys_wmalloc_small as wmalloc_small, mimalloc_sys_wzalloc_small as wzalloc_small,
+    };
+
     /// Returns the number of machine words that hold `size` bytes
     /// (`mi_wsize_from_size`, which older headers lack).
     #[inline(always)]
@@ -31,7 +45,20 @@ mod imp {
     pub(crate) unsafe fn malloc_small(size: usize) -> *mut c_void {
         // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
         // words is within the entry's bound (upstream.md: small allocation).
-        unsafe { sys::mi_wmalloc_small(words(size)) }
+        unsafe { wmalloc_small(words(size)) }
+    }
+
+    /// Takes a small block of the default heap without a call, or returns null.
+    ///
+    /// # Safety
+    ///
+    /// `0 < size <= SMALL_MAX`.
+    #[cfg(mimalloc_inline_alloc)]
+    #[inline(always)]
+    pub(crate) unsafe fn take_small(size: usize) -> *mut c_void {
+        // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
+        // words is within the entry's bound (upstream.md: small allocation).
+        unsafe { sys::mimalloc_sys_wtake_small(words(size)) }
     }
 
     /// Allocates a small block of zeros in the default heap.
@@ -43,7 +70,7 @@ mod imp {
     pub(crate) unsafe fn zalloc_small(size: usize) -> *mut c_void {
         // SAFETY: the caller promises `size <= SMALL_MAX`, so the number of
         // words is within the entry's bound (upstream.md: small allocation).
-        unsafe { sys::mi_wzalloc_small(words(size)) }
+        unsafe { wzalloc_small(words(size)) }
     }
 
     /// Allocates a small block in a theap.
@@ -57,14 +84,9 @@ mod imp {
         theap: *mut sys::mi_theap_t,
         size: usize,
     ) -> *mut c_void {
-        #[cfg(not(mimalloc_inline_alloc))]
-        use sys::mi_theap_wmalloc_small as wmalloc_small;
-        #[cfg(mimalloc_inline_alloc)]
-        use sys::mimalloc_sys_theap_wmalloc_small as wmalloc_small;
-
         // SAFETY: the caller promises this thread's theap of a live heap, and
         // `size <= SMALL_MAX` (upstream.md: small allocation).
-        unsafe { wmalloc_small(theap, words(size)) }
+        unsafe { theap_wmalloc_small(theap, words(size)) }
     }
 
     /// Allocates a small block of zeros in a theap.
@@ -80,7 +102,7 @@ mod imp {
     ) -> *mut c_void {
         // SAFETY: the caller promises this thread's theap of a live heap, and
         // `size <= SMALL_MAX` (upstream.md: small allocation).
-        unsafe { sys::mi_theap_wzalloc_small(theap, words(size)) }
+        unsafe { theap_wzalloc_small(theap, words(size)) }
     }
 }
 

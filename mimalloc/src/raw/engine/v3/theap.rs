@@ -49,8 +49,8 @@ impl TheapBackend {
 unsafe impl RawAlloc for TheapBackend {
     #[inline(always)]
     fn is_available(self) -> bool {
-        // Without the patches, `find` may have returned null.
-        cfg!(mimalloc_patched) || !self.0.is_null()
+        // Otherwise `find` may have returned null.
+        super::ADMITS_ALL_THREADS || !self.0.is_null()
     }
 
     #[inline(always)]
@@ -92,24 +92,9 @@ unsafe impl RawAlloc for TheapBackend {
 
     #[inline(always)]
     unsafe fn zalloc_aligned(self, size: usize, align: usize) -> *mut c_void {
-        #[cfg(mimalloc_has_theap_zalloc_aligned)]
         // SAFETY: `new` makes its caller promise this thread's theap of a live
         // heap; any size and power of two is valid.
-        unsafe {
-            sys::mi_theap_zalloc_aligned(self.0, size, align)
-        }
-        #[cfg(not(mimalloc_has_theap_zalloc_aligned))]
-        {
-            // SAFETY: `new` makes its caller promise this thread's theap of a
-            // live heap; any size and power of two is valid.
-            let block = unsafe { sys::mi_theap_malloc_aligned(self.0, size, align) };
-            if !block.is_null() {
-                // SAFETY: the block was allocated just now with room for `size`
-                // bytes.
-                unsafe { block.write_bytes(0, size) };
-            }
-            block
-        }
+        unsafe { aligned::zalloc(self.0, size, align) }
     }
 
     #[inline(always)]
@@ -126,16 +111,80 @@ unsafe impl RawAlloc for TheapBackend {
         size: usize,
         align: usize,
     ) -> Option<*mut c_void> {
-        #[cfg(mimalloc_has_theap_realloc_aligned)]
         // SAFETY: `new` makes its caller promise this thread's theap of a live
         // heap; the caller promises a live block of mimalloc and gives it up.
-        unsafe {
-            Some(sys::mi_theap_realloc_aligned(self.0, ptr, size, align))
+        unsafe { aligned::realloc(self.0, ptr, size, align) }
+    }
+}
+
+/// Calls the aligned entries of a theap that older versions lack.
+#[cfg(mimalloc_has_theap_aligned)]
+mod aligned {
+    use core::ffi::c_void;
+
+    use mimalloc_sys as sys;
+    pub(super) use sys::mi_theap_zalloc_aligned as zalloc;
+
+    /// Resizes a block; returns `None` where there is no such entry.
+    ///
+    /// # Safety
+    ///
+    /// - `theap` is the current thread's theap of a live heap.
+    /// - `ptr` is a live block, which the caller gives up unless the result is
+    ///   null.
+    /// - `align` is a power of two.
+    #[inline(always)]
+    pub(super) unsafe fn realloc(
+        theap: *mut sys::mi_theap_t,
+        ptr: *mut c_void,
+        size: usize,
+        align: usize,
+    ) -> Option<*mut c_void> {
+        // SAFETY: the caller promises this thread's theap of a live heap, and a
+        // live block that it gives up.
+        Some(unsafe { sys::mi_theap_realloc_aligned(theap, ptr, size, align) })
+    }
+}
+
+/// Stands in for these entries.
+#[cfg(not(mimalloc_has_theap_aligned))]
+mod aligned {
+    use core::ffi::c_void;
+
+    use mimalloc_sys as sys;
+
+    /// Allocates `size` bytes of zeros at a multiple of `align`.
+    ///
+    /// # Safety
+    ///
+    /// - `theap` is the current thread's theap of a live heap.
+    /// - `align` is a power of two.
+    pub(super) unsafe fn zalloc(
+        theap: *mut sys::mi_theap_t,
+        size: usize,
+        align: usize,
+    ) -> *mut c_void {
+        // SAFETY: the caller promises this thread's theap of a live heap; any size
+        // and power of two is valid.
+        let block = unsafe { sys::mi_theap_malloc_aligned(theap, size, align) };
+        if !block.is_null() {
+            // SAFETY: the block was allocated just now with room for `size` bytes.
+            unsafe { block.write_bytes(0, size) };
         }
-        #[cfg(not(mimalloc_has_theap_realloc_aligned))]
-        {
-            let _ = (ptr, size, align);
-            None
-        }
+        block
+    }
+
+    /// Returns `None`: there is no such entry.
+    ///
+    /// # Safety
+    ///
+    /// No preconditions; `unsafe` as where the entry exists.
+    pub(super) unsafe fn realloc(
+        _theap: *mut sys::mi_theap_t,
+        _ptr: *mut c_void,
+        _size: usize,
+        _align: usize,
+    ) -> Option<*mut c_void> {
+        None
     }
 }

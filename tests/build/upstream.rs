@@ -1,18 +1,18 @@
-//! `cargo xtask upstream-tests`: runs upstream's own test programs against our
-//! builds of its source.
+//! Runs upstream's own test programs against our builds of its source.
 //!
 //! The programs come from the carrier of engine v2, which also has the tests of
 //! 3.6.0. They are compiled where cargo unpacked them and are never committed.
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-
-use crate::engine::{Engine, Pin};
-use crate::{carriers, files};
+use common::pin::Engine;
+use common::{cargo, carrier_dir, messages, output, vendor_dir, write};
 
 /// The builds, each with the features of `mimalloc-sys` that make it.
 const BUILDS: [(Engine, &str); 9] = [
@@ -67,22 +67,27 @@ const STRESS: [&str; 3] = ["8", "20", "20"];
 /// How long a program may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Runs the command.
-pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
-    files::no_arguments(args)?;
-    let tests = tests()?;
-    let temp = tempfile::tempdir()?;
+#[test]
+fn upstreams_programs_pass() {
+    // The carrier of engine v2 has the tests of v3.
+    let tests = carrier_dir(Engine::V2).join("c_src/mimalloc3/test");
+    assert!(
+        tests.join("test-api.c").is_file(),
+        "{} is missing: find another package with upstream's tests, and name it here",
+        tests.display()
+    );
+    let temp = tempfile::tempdir().unwrap();
     let mut failed = Vec::new();
     for (engine, features) in BUILDS {
-        let library = build(engine, features)?;
+        let library = build(engine, features);
         let programs = match engine {
             Engine::V3 => OF_V3,
             Engine::V2 => OF_V2,
         };
         for program in programs {
             let name = format!("{engine} {features} {program}");
-            let path = compile(engine, program, &tests, &library, temp.path())?;
-            match run_program(&path, temp.path())? {
+            let path = compile(engine, program, &tests, &library, temp.path());
+            match run_program(&path, temp.path()) {
                 None => println!("{name}: passed"),
                 Some(why) => {
                     println!("{name}: FAILED, {why}");
@@ -91,77 +96,47 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<()> {
             }
         }
     }
-    if failed.is_empty() {
-        return Ok(());
-    }
-    bail!("upstream's programs fail: {}", failed.join("; "));
-}
-
-/// Returns the directory of upstream's tests in the carrier of engine v2.
-fn tests() -> Result<PathBuf> {
-    let pin = Pin::load(Engine::V2)?;
-    let carrier = pin
-        .carrier()
-        .context("engine v2 has no carrier with test programs")?;
-    let (package, version) = (&carrier.package, &carrier.version);
-    let (dir, _) = carriers::locate(package, version)?;
-    let tests = dir.join("c_src/mimalloc3/test");
-    if !tests.join("test-api.c").is_file() {
-        bail!(
-            "{package} {version} has no c_src/mimalloc3/test: find another package with upstream's \
-             tests, and say so in xtask/src/upstream_tests.rs"
-        );
-    }
-    Ok(tests)
+    assert_eq!(failed, [""; 0]);
 }
 
 /// Builds the raw crate, and returns the directory of its C library.
-fn build(engine: Engine, features: &str) -> Result<PathBuf> {
-    let mut cargo = files::cargo(&["build", "--package=mimalloc-sys", "--message-format=json"]);
+fn build(engine: Engine, features: &str) -> PathBuf {
+    let mut cargo = cargo();
+    cargo.args(["build", "--package=mimalloc-sys", "--message-format=json"]);
     cargo.arg(format!("--features={features}"));
     if engine == Engine::V2 {
         cargo.arg("--features=v2");
     }
-    let messages = files::output(&mut cargo)?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+    messages(&output(&mut cargo))
         .filter(|message| message["reason"] == "build-script-executed")
         .filter_map(|message| Some(PathBuf::from(message["out_dir"].as_str()?)))
         .find(|dir| dir.join("libmimalloc.a").is_file())
-        .context("cargo names no directory with a libmimalloc.a")
+        .expect("cargo names a directory with a libmimalloc.a")
 }
 
 /// Compiles one program.
-fn compile(
-    engine: Engine,
-    program: &str,
-    tests: &Path,
-    library: &Path,
-    dir: &Path,
-) -> Result<PathBuf> {
+fn compile(engine: Engine, program: &str, tests: &Path, library: &Path, dir: &Path) -> PathBuf {
     let (shim, path) = (dir.join("shim.h"), dir.join(program));
-    files::write(&shim, SHIM)?;
+    write(&shim, SHIM);
     let mut cc = Command::new("cc");
     cc.args(["-O1", "-w"]);
     if engine == Engine::V2 {
         cc.arg("-include").arg(&shim);
     }
-    let tree = engine.tree();
+    let tree = vendor_dir().join(engine.name());
     for include in [&tree.join("include"), &tree.join("src"), tests] {
         cc.arg("-I").arg(include);
     }
     cc.arg(tests.join(format!("{program}.c")));
     cc.arg("-o").arg(&path).arg("-L").arg(library);
-    files::output(cc.args(["-lmimalloc", "-lpthread"]))
-        .with_context(|| format!("{program} of upstream does not compile"))?;
-    Ok(path)
+    output(cc.args(["-lmimalloc", "-lpthread"]));
+    path
 }
 
 /// Runs a program in `dir`; returns the reason if the program fails.
-fn run_program(path: &Path, dir: &Path) -> Result<Option<String>> {
+fn run_program(path: &Path, dir: &Path) -> Option<String> {
     let log = dir.join("output");
-    let output = fs::File::create(&log)?;
+    let output = fs::File::create(&log).unwrap();
     let mut command = Command::new(path);
     if path.ends_with("test-stress") || path.ends_with("test-stress-heaps") {
         command.args(STRESS);
@@ -169,26 +144,27 @@ fn run_program(path: &Path, dir: &Path) -> Result<Option<String>> {
     let mut child = command
         .current_dir(dir)
         .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
+        .stdout(output.try_clone().unwrap())
         .stderr(output)
-        .spawn()?;
+        .spawn()
+        .unwrap();
     let start = Instant::now();
     let status = loop {
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
         if start.elapsed() > PATIENCE {
-            child.kill()?;
-            child.wait()?;
-            return Ok(Some(format!("still running after {PATIENCE:?}")));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return Some(format!("still running after {PATIENCE:?}"));
         }
         std::thread::sleep(Duration::from_millis(20));
     };
     if status.success() {
-        return Ok(None);
+        return None;
     }
-    let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(20)..].join("\n");
-    Ok(Some(format!("{status}:\n{last}")))
+    Some(format!("{status}:\n{last}"))
 }

@@ -2,6 +2,10 @@
 //! files that each test arranges, with an environment of its own. The C compiler
 //! and cargo are stand-ins: the first makes empty files, the second takes note of
 //! what it is asked, and knows nothing.
+#![cfg(unix)]
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod common;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,14 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use common::pin::{self, Engine};
+use common::{cargo, copy_source, messages, output, vendor_dir, write};
 use tempfile::TempDir;
-
-use crate::engine::{self, Engine, Pin};
-use crate::files;
-use crate::upstream::{Source, copy_wanted};
-
-#[path = "../../mimalloc-sys/build/sums.rs"]
-mod sums;
 
 /// The target that the script is told; nothing is built for it.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -42,17 +41,15 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         // Only its compilation: what it does here is what these tests are about.
-        let mut cargo = files::cargo(&[
+        let mut cargo = cargo();
+        cargo.args([
             "check",
             "--quiet",
             "--package=mimalloc-sys",
             "--message-format=json",
         ]);
-        let printed = files::output(&mut cargo).unwrap();
-        let messages = printed
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let artifact = messages
+        let printed = output(&mut cargo);
+        let artifact = messages(&printed)
             .filter(|message| message["reason"] == "compiler-artifact")
             .find(|message| {
                 let manifest = message["manifest_path"].as_str().unwrap_or_default();
@@ -90,15 +87,18 @@ impl World {
             "package/vendor",
             "package/src/bindings",
         ] {
-            files::create_dir(&root.join(dir)).unwrap();
+            fs::create_dir_all(root.join(dir)).unwrap();
         }
         for name in ["upstream.toml", "v3.sha256", "v2.sha256"] {
             let to = root.join("package/vendor").join(name);
-            fs::copy(engine::vendor_dir().join(name), to).unwrap();
+            fs::copy(vendor_dir().join(name), to).unwrap();
         }
+        let manifest = common::root().join("mimalloc-sys/Cargo.toml");
+        fs::copy(manifest, root.join("package/Cargo.toml")).unwrap();
         for engine in Engine::ALL {
-            let to = root.join(format!("package/src/bindings/{engine}.rs"));
-            fs::copy(engine.bindings(), to).unwrap();
+            let bindings = format!("src/bindings/{engine}.rs");
+            let from = common::root().join("mimalloc-sys").join(&bindings);
+            fs::copy(from, root.join("package").join(&bindings)).unwrap();
         }
         for (name, text) in [("cc", COMPILER), ("ar", "#!/bin/sh\n"), ("cargo", CARGO)] {
             let path = root.join("bin").join(name);
@@ -130,9 +130,7 @@ impl World {
 
     /// Writes a file, with the directories above it.
     fn write(self, path: &str, text: &str) -> Self {
-        let path = self.at(path);
-        files::create_dir(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        write(&self.at(path), text);
         self
     }
 
@@ -217,10 +215,8 @@ impl Said {
 
 /// Package, version and path of the carrier of v3.
 fn carrier() -> (String, String, String) {
-    let pin = Pin::load(Engine::V3).unwrap();
-    let carrier = pin.carrier().expect("the tests of carriers need one");
-    let parts = [&carrier.package, &carrier.version, &carrier.path];
-    parts.map(String::clone).into()
+    let carrier = common::carrier(Engine::V3);
+    (carrier.package, carrier.version, carrier.path)
 }
 
 /// The directory that cargo unpacks the carrier of v3 to.
@@ -229,23 +225,57 @@ fn carrier_dir(parent: &str) -> String {
     format!("{parent}/{package}-{version}")
 }
 
-/// Copies the pinned source, wherever this machine has it.
-fn copy_source(engine: Engine, to: &Path) {
-    let tree = engine.tree();
-    let carried;
-    let from = if tree.is_dir() {
-        &tree
-    } else {
-        carried = Source::of_pin(engine).unwrap();
-        &carried.dir
-    };
-    copy_wanted(from, to).unwrap();
-}
-
 const PINNED: &[&str] = &[
     "cargo::metadata=patched=1",
     "cargo::metadata=inline_alloc=1",
+    "cargo::metadata=default_theap=1",
 ];
+
+#[test]
+fn rust_allocates_only_what_it_knows() {
+    let all = "cargo::metadata=inline_alloc=1\ncargo::metadata=default_theap=1\n";
+    let not_default = "cargo::metadata=inline_alloc=1\ncargo::metadata=default_theap=0\n";
+    let nothing = "cargo::metadata=inline_alloc=0\ncargo::metadata=default_theap=0\n";
+    for (expected, variables) in [
+        (all, &[("MIMALLOC_SYS_NO_INLINE_ALLOC", "0")][..]),
+        (all, &[("CFLAGS", "-O3 -g")]),
+        (all, &[("CARGO_CFG_TARGET_ARCH", "aarch64")]),
+        (nothing, &[("MIMALLOC_SYS_NO_INLINE_ALLOC", "1")]),
+        (nothing, &[("CFLAGS", "-DMI_PADDING=1")]),
+        (nothing, &[("TARGET_CFLAGS", "-O2 -U MI_SECURE")]),
+        (nothing, &[("CARGO_CFG_SANITIZE", "thread")]),
+        (nothing, &[("CARGO_CFG_TARGET_POINTER_WIDTH", "32")]),
+        // Where C's thread-local variables are elsewhere, or of another model.
+        (not_default, &[("CFLAGS", "-DMI_TLS_MODEL_PTHREADS=1")]),
+        (not_default, &[("CFLAGS", "-ftls-model=global-dynamic")]),
+        (
+            not_default,
+            &[("CFLAGS_x86_64_unknown_linux_gnu", "-femulated-tls")],
+        ),
+        (not_default, &[("CARGO_CFG_TARGET_ENV", "musl")]),
+        (not_default, &[("CARGO_CFG_TARGET_ARCH", "riscv64")]),
+        (
+            not_default,
+            &[
+                ("CARGO_CFG_TARGET_OS", "freebsd"),
+                ("CARGO_CFG_TARGET_ENV", ""),
+            ],
+        ),
+        (
+            not_default,
+            &[
+                ("CARGO_CFG_TARGET_OS", "android"),
+                ("CARGO_CFG_TARGET_ENV", ""),
+            ],
+        ),
+    ] {
+        let world = World::with_source();
+        let world = variables
+            .iter()
+            .fold(world, |world, (name, value)| world.set(name, value));
+        world.succeeds(&[expected]);
+    }
+}
 
 #[test]
 fn the_source_in_the_package_needs_no_cargo() {
@@ -279,13 +309,13 @@ fn changes_in_the_package_are_found() {
             fs::remove_file(world.at("package/vendor/v3/LICENSE")).unwrap();
             world
         }),
-        ("src/loop is not in the list", |world| {
+        ("src/loop is neither a file nor", |world| {
             symlink("..", world.at("package/vendor/v3/src/loop")).unwrap();
             world
         }),
-        ("src/options.h is not in the list", |world| {
+        ("src/options.h is neither a file nor", |world| {
             let pipe = world.at("package/vendor/v3/src/options.h");
-            files::output(Command::new("mkfifo").arg(pipe)).unwrap();
+            output(Command::new("mkfifo").arg(pipe));
             world
         }),
     ];
@@ -306,7 +336,7 @@ fn a_link_in_place_of_a_file_is_found() {
     let elsewhere = world.at("static.c");
     fs::rename(&file, &elsewhere).unwrap();
     symlink(&elsewhere, &file).unwrap();
-    world.fails(&["src/static.c is not in the list"]);
+    world.fails(&["src/static.c is neither a file nor a directory"]);
 }
 
 #[test]
@@ -415,6 +445,16 @@ fn a_nearer_setting_goes_first() {
 }
 
 #[test]
+fn a_version_without_carrier_comes_from_git() {
+    let said = World::new().write("package/Cargo.toml", "").fails(&[
+        "No package carries it: Cargo.toml has no exact version of",
+        "`cargo xtask vendor` gets it from git",
+        "MIMALLOC_SYS_SOURCE_DIR",
+    ]);
+    assert_eq!(said.asked, [""; 0]);
+}
+
+#[test]
 fn a_package_without_source_is_not_completed() {
     let said = World::new()
         .unpack(&carrier_dir("home/registry/src/index.crates.io-0"))
@@ -436,6 +476,7 @@ fn a_tree_of_the_users_is_compared_with_the_pin() {
     other.succeeds(&[
         "cargo::metadata=patched=0",
         "cargo::metadata=inline_alloc=0",
+        "cargo::metadata=default_theap=0",
         "cargo::warning=MIMALLOC_SYS_SOURCE_DIR=",
         "src/alloc/alloc.c differs",
     ]);
@@ -471,7 +512,11 @@ fn switches_are_on_or_off_or_an_error() {
             .set("MIMALLOC_SYS_NO_VENDOR", off)
             .succeeds(&["cargo::metadata=vendored=1"]);
     }
-    for name in ["MIMALLOC_SYS_NO_VENDOR", "MIMALLOC_SYS_NO_DEBUG"] {
+    for name in [
+        "MIMALLOC_SYS_NO_VENDOR",
+        "MIMALLOC_SYS_NO_DEBUG",
+        "MIMALLOC_SYS_NO_INLINE_ALLOC",
+    ] {
         World::with_source()
             .set(name, "perhaps")
             .fails(&[name, "`perhaps`", "1, true, yes, on"]);
@@ -550,8 +595,8 @@ fn the_pinned_trees_are_as_listed() {
         let temp = tempfile::tempdir().unwrap();
         let tree = temp.path().join("tree");
         copy_source(engine, &tree);
-        let sums = sums::Sums::read(&engine.sums_in(&engine::vendor_dir())).unwrap();
-        sums.check(&tree).unwrap();
+        let listed = pin::Sums::read(&vendor_dir(), engine).unwrap();
+        assert_eq!(listed, pin::Sums::of(&tree, |_, _| true).unwrap());
     }
 }
 
@@ -565,6 +610,6 @@ fn sums_are_those_of_sha256sum() {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        assert_eq!(sums::sha256(&bytes[..length]), expected, "{length} bytes");
+        assert_eq!(pin::sha256(&bytes[..length]), expected, "{length} bytes");
     }
 }

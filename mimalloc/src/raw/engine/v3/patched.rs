@@ -1,0 +1,35 @@
+//! Calls what the patches of `mimalloc-sys` add to the pinned source.
+
+use mimalloc_sys as sys;
+pub(crate) use sys::mimalloc_sys_thread_init as initialize_thread;
+
+/// States that heaps may be used on any thread: an allocation initialises the
+/// thread or returns null.
+pub(crate) const ADMITS_ALL_THREADS: bool = true;
+
+/// States that sizes of 2 GiB and more do no harm on 32-bit targets.
+pub(crate) const MISTAKES_LARGE_SIZES: bool = false;
+
+/// Lets the heap be reset in place. Heaps of this engine do not end with a
+/// thread.
+///
+/// # Safety
+///
+/// `heap` is live and not a main heap.
+#[inline(always)]
+pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
+    // SAFETY: the heap is live and not a main heap, as the caller promises.
+    unsafe { sys::mimalloc_sys_heap_make_resettable(heap) };
+}
+
+/// Frees all blocks of a heap and keeps up to about `keep` bytes of its pages.
+/// Returns false and does nothing where that is not possible.
+///
+/// # Safety
+///
+/// `heap` is live and not a main heap, no block of it is used again, and no other
+/// thread uses the heap during the call.
+pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { sys::mimalloc_sys_heap_reset(heap, keep) }
+}
