@@ -57,6 +57,13 @@ pub use inline_alloc::{
 pub use macros::*;
 pub use wchar::*;
 
+/// Has the linker take mimalloc into programs and libraries that call neither
+/// `malloc` nor mimalloc themselves. The shared libraries in the program would use
+/// the system's `malloc` otherwise.
+#[cfg(feature = "override")]
+#[used]
+static OVERRIDE: unsafe extern "C" fn(usize) -> *mut core::ffi::c_void = mi_malloc;
+
 /// Names the C type of an enumeration: `int` for MSVC's compiler, and `unsigned
 /// int` for other compilers, because no value is negative.
 #[cfg(target_env = "msvc")]

@@ -1,6 +1,7 @@
 //! Turns what `mimalloc-sys` found and built into cfgs of this crate.
 
 mod cfgs;
+mod second_copy;
 
 use core::fmt::Write as _;
 use std::env;
@@ -23,6 +24,7 @@ fn main() {
         );
         return;
     };
+    refuse_second_copy();
     let facts = facts(engine);
     for cfg in cfgs(&facts) {
         println!("cargo::rustc-cfg={cfg}");
@@ -37,6 +39,23 @@ fn main() {
         // The example `corpus` reads the C source.
         if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
             println!("cargo::rustc-env=CORPUS_SOURCE_DIR={}", source.display());
+        }
+    }
+}
+
+/// Fails the build where the lock file has crates.io's copy of mimalloc as well.
+fn refuse_second_copy() {
+    for file in second_copy::lock_files() {
+        let lock = fs::read_to_string(&file).unwrap_or_default();
+        // Another file may lie there as well, of another program.
+        if !second_copy::locks_us(&lock, env!("CARGO_PKG_VERSION")) {
+            continue;
+        }
+        println!("cargo::rerun-if-changed={}", file.display());
+        let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+        let refusal = second_copy::refusal(&file, &lock, Path::new(&manifest_dir));
+        for line in refusal.iter().flat_map(|text| text.lines()) {
+            println!("cargo::error={line}");
         }
     }
 }

@@ -37,7 +37,7 @@ impl MiMalloc {
     }
 
     /// Returns how many bytes the block at `ptr` holds: at least as many as
-    /// were asked for.
+    /// were asked for. Returns 0 for a null pointer.
     ///
     /// The program may write all these bytes.
     ///
@@ -46,15 +46,17 @@ impl MiMalloc {
     ///
     /// # Safety
     ///
-    /// - `ptr` is a block of mimalloc, in any heap, that is currently allocated
-    ///   and was allocated with a size above zero.
+    /// - `ptr` is null, or a block of mimalloc, in any heap, that is currently
+    ///   allocated. Memory of size zero that an `Allocator` of this crate
+    ///   returns is no block.
     #[inline]
     #[must_use]
     #[doc(alias = "mi_usable_size")]
     #[doc(alias = "mi_malloc_size")]
     #[doc(alias = "mi_malloc_usable_size")]
     pub unsafe fn usable_size(&self, ptr: *const u8) -> usize {
-        // SAFETY: the caller passes a live block (upstream.md: usable size).
+        // SAFETY: the caller passes null or a live block (upstream.md: usable
+        // size).
         unsafe { alloc::usable_size(ptr.cast()) }
     }
 }

@@ -110,6 +110,9 @@ pub mod docs {
     pub mod engines {
         #![doc = include_str!("../docs/engines.md")]
     }
+    pub mod migrating {
+        #![doc = include_str!("../docs/migrating.md")]
+    }
     pub mod from_zig {
         #![doc = include_str!("../docs/from_zig.md")]
     }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::global::MiMalloc;
 use crate::raw;
 
 /// Describes the version of the linked library.
@@ -68,6 +69,25 @@ impl fmt::Display for Version {
 #[doc(alias = "mi_version")]
 pub fn version() -> Version {
     Version::from_raw(u32::try_from(raw::process::version()).unwrap_or(0))
+}
+
+impl MiMalloc {
+    /// Returns the version of the library that the program runs with, as C has
+    /// it.
+    ///
+    /// For mimalloc 3.6.2 the number is 30602. [`version`](crate::version)
+    /// returns the parts of the number.
+    ///
+    /// ```
+    /// use mimalloc::MiMalloc;
+    ///
+    /// assert_eq!(MiMalloc.version(), mimalloc::version().raw());
+    /// ```
+    #[must_use]
+    #[doc(alias = "mi_version")]
+    pub fn version(&self) -> u32 {
+        version().raw()
+    }
 }
 
 /// Returns whether the C `malloc` of the whole process was redirected to

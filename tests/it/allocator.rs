@@ -315,4 +315,6 @@ fn usable_size_is_at_least_what_was_asked_for() {
         // SAFETY: the block was made above with this layout.
         unsafe { MiMalloc.dealloc(block, layout) };
     }
+    // SAFETY: a null pointer is allowed.
+    assert_eq!(unsafe { MiMalloc.usable_size(core::ptr::null()) }, 0);
 }

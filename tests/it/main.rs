@@ -9,6 +9,9 @@ mod auto_traits;
 mod ecosystem;
 mod heap;
 mod heap_string;
+// The items of another version are those of its own headers.
+#[cfg(not(mimalloc_other_version))]
+mod libmimalloc_sys;
 mod link;
 mod option;
 #[cfg(mimalloc_owned_heaps)]

@@ -62,6 +62,15 @@ fn every_field_of_the_bindings_is_there() {
     }
 }
 
+#[test]
+fn json_as_a_c_string_is_whole() {
+    let text = mimalloc::MiMalloc::stats_json().unwrap();
+    let value: Value = serde_json::from_slice(text.to_bytes()).unwrap();
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(keys(&value), keys(&json()));
+}
+
 /// Checks that tools which read upstream's JSON can read ours.
 #[test]
 fn json_has_the_shape_of_upstreams() {

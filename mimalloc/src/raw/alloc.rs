@@ -377,14 +377,14 @@ pub(super) unsafe fn relocate<S: RawAlloc>(
 }
 
 /// Returns the number of bytes that a live block can hold, which is at least
-/// the size asked for.
+/// the size asked for; 0 for null.
 ///
 /// # Safety
 ///
-/// `ptr` is a live block of mimalloc.
+/// `ptr` is null or a live block of mimalloc.
 #[inline(always)]
 pub(crate) unsafe fn usable_size(ptr: *const c_void) -> usize {
-    // SAFETY: the caller promises a live block, and `mi_usable_size` only reads
-    // the data of its page.
+    // SAFETY: the caller promises null or a live block, and `mi_usable_size`
+    // only reads the data of the block's page (upstream.md: usable size).
     unsafe { sys::mi_usable_size(ptr) }
 }

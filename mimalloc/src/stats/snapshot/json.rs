@@ -1,10 +1,14 @@
 //! Statistics as JSON, with the names and the shape of upstream's.
 
+use core::ffi::CStr;
 use core::fmt::{self, Write};
 
 use super::{Bin, StatCount, Stats, StatsError};
+use crate::global::MiMalloc;
+use crate::raw::buffer::Buffer;
 use crate::stats::metric::Value;
 use crate::stats::{ProcessInfo, process_info};
+use crate::string::HeapCString;
 use crate::version;
 
 impl Stats {
@@ -75,6 +79,64 @@ impl Stats {
 pub fn write_json(out: &mut (impl Write + ?Sized)) -> fmt::Result {
     let stats = Stats::get().map_err(|StatsError { .. }| fmt::Error)?;
     stats.write_document(Some(&process_info()), out)
+}
+
+impl MiMalloc {
+    /// Returns what [`write_json`] writes, as a C string in the default heap.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when memory runs out, and where [`Stats::get`] fails,
+    /// which needs a system library of another version.
+    ///
+    /// ```
+    /// use mimalloc::MiMalloc;
+    ///
+    /// let json = MiMalloc::stats_json()?;
+    /// assert!(json.to_bytes().starts_with(b"{"));
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[doc(alias = "mi_stats_get_json")]
+    pub fn stats_json() -> Result<HeapCString, &'static str> {
+        const NO_MEMORY: &str = "out of memory for the statistics";
+
+        let stats = Stats::get().map_err(|StatsError { .. }| "unknown layout of statistics")?;
+        let process = process_info();
+        // Nothing counts meanwhile, so both passes write the same text.
+        let mut len = Length(0);
+        let written = stats.write_document(Some(&process), &mut len);
+        let text = written
+            .ok()
+            .and_then(|()| Buffer::with_capacity(len.0.checked_add(1)?));
+        let mut text = Text(text.ok_or(NO_MEMORY)?);
+        let written = stats.write_document(Some(&process), &mut text);
+        let is_whole = written.is_ok() && text.0.push_within(0);
+        CStr::from_bytes_with_nul(text.0.as_slice())
+            .ok()
+            .filter(|_| is_whole)
+            .and_then(|text| MiMalloc.strdup(text).ok())
+            .ok_or(NO_MEMORY)
+    }
+}
+
+/// Counts the bytes of a text.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.checked_add(text.len()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+/// Keeps a text in memory of fixed size.
+struct Text(Buffer<u8>);
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = text.bytes().all(|byte| self.0.push_within(byte));
+        fits.then_some(()).ok_or(fmt::Error)
+    }
 }
 
 fn write_count(count: StatCount, out: &mut (impl Write + ?Sized)) -> fmt::Result {
