@@ -12,10 +12,7 @@ use pprof_mappings::Files;
 
 mod pprof_mappings;
 #[cfg(feature = "std")]
-mod temporary;
-
-#[cfg(feature = "std")]
-pub use temporary::SnapshotError;
+pub(crate) mod temporary;
 
 /// Samples the heap with mimalloc's own profiler: takes the call stack of one
 /// allocation about every so many bytes, and writes profiles for `pprof`.
