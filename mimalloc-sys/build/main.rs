@@ -60,7 +60,8 @@ fn link_system() -> Result<(), String> {
     let headers = system::find()?;
     Linkage {
         is_vendored: false,
-        is_patched: false,
+        patches: None,
+        compiler: Vec::new(),
         inlined: Inlined::Nothing,
         settings: Settings::of_system(headers.engine),
     }
@@ -85,10 +86,11 @@ fn link_vendored() -> Result<(), String> {
     let settings = Settings::from_features(engine)?;
     let platform = Platform::current();
     let inlined = Inlined::of(patches, settings, &platform)?;
-    vendored::build(&source.dir, settings, &platform, patches, inlined)?;
+    let compiler = vendored::build(&source.dir, settings, &platform, patches, inlined)?;
     Linkage {
         is_vendored: true,
-        is_patched: patches.is_some(),
+        patches,
+        compiler,
         inlined,
         settings,
     }

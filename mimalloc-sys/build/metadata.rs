@@ -7,6 +7,7 @@ use std::fs;
 use crate::env;
 use crate::headers::Headers;
 use crate::inlined::Inlined;
+use crate::patches::Patches;
 use crate::pin::{self, Engine, Parts, Version};
 use crate::settings::Settings;
 
@@ -40,8 +41,10 @@ const UNDEFINED: &[(&str, Engine, Parts)] = &[
 #[derive(Debug)]
 pub(crate) struct Linkage {
     pub(crate) is_vendored: bool,
-    /// The pinned source is compiled with the patches of `patches.rs`.
-    pub(crate) is_patched: bool,
+    /// The patches, if the pinned source is compiled with them.
+    pub(crate) patches: Option<&'static Patches>,
+    /// The C compiler with its arguments; empty for a system library.
+    pub(crate) compiler: Vec<String>,
     pub(crate) inlined: Inlined,
     pub(crate) settings: Settings,
 }
@@ -53,6 +56,7 @@ impl Linkage {
         let engine = headers.engine.name();
         let version = headers.version.0;
         let is_vendored = u8::from(self.is_vendored);
+        let is_patched = self.patches.is_some();
         let (inlines_alloc, reads_default) = match self.inlined {
             Inlined::Nothing => (false, false),
             Inlined::Alloc => (true, false),
@@ -64,7 +68,7 @@ impl Linkage {
                 "mimalloc_inline",
                 INLINE.iter().all(|f| headers.declares(f)),
             ),
-            ("mimalloc_patched", self.is_patched),
+            ("mimalloc_patched", is_patched),
             ("mimalloc_inline_alloc", inlines_alloc),
             ("mimalloc_default_theap", reads_default),
         ] {
@@ -79,7 +83,7 @@ impl Linkage {
         emit("version", version);
         emit("vendored", is_vendored);
         emit("engine", engine);
-        emit("patched", u8::from(self.is_patched));
+        emit("patched", u8::from(is_patched));
         emit("inline_alloc", u8::from(inlines_alloc));
         emit("default_theap", u8::from(reads_default));
         emit("debug", settings.debug);
@@ -87,10 +91,56 @@ impl Linkage {
         emit("padding", u8::from(settings.padding));
         emit("guarded", u8::from(settings.guarded));
         emit("profile", u8::from(settings.profile));
+        self.write_build_info(headers)?;
         emit_differences(headers)?;
         #[cfg(feature = "bindgen")]
         write_bindings(headers)?;
         Ok(())
+    }
+}
+
+impl Linkage {
+    /// Writes what `src/build.rs` states.
+    fn write_build_info(&self, headers: &Headers) -> Result<(), String> {
+        let (compiler, arguments) = match &*self.compiler {
+            [] => ("", &[][..]),
+            [path, arguments @ ..] => (&**path, arguments),
+        };
+        let (mut defines, mut flags) = (Vec::new(), Vec::new());
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let with = |prefix| argument.strip_prefix(['-', '/'])?.strip_prefix(prefix);
+            if let Some(define) = with('D') {
+                defines.push(define);
+            } else if let Some(dir) = with('I') {
+                // The directory may be the next argument.
+                if dir.is_empty() {
+                    arguments.next();
+                }
+            } else {
+                flags.push(&**argument);
+            }
+        }
+        let features = std::env::vars_os().filter_map(|(name, _)| {
+            let name = name.into_string().ok()?;
+            let feature = name.strip_prefix("CARGO_FEATURE_")?;
+            Some(feature.to_lowercase().replace('_', "-"))
+        });
+        let mut features: Vec<_> = features.collect();
+        features.sort();
+        let patches = self.patches.into_iter().flat_map(Patches::reasons);
+        let patches: Vec<_> = patches.collect();
+        let include = headers.dir.display().to_string();
+        let text = format!(
+            "pub(super) const FEATURES: &[&str] = &{features:?};\n\
+             pub(super) const INCLUDE_DIR: &str = {include:?};\n\
+             pub(super) const COMPILER: &str = {compiler:?};\n\
+             pub(super) const DEFINES: &[&str] = &{defines:?};\n\
+             pub(super) const FLAGS: &[&str] = &{flags:?};\n\
+             pub(super) const PATCHES: &[(&str, &str)] = &{patches:?};\n"
+        );
+        let out = env::cargo_path("OUT_DIR").join("build_info.rs");
+        fs::write(&out, text).map_err(|e| format!("can't write {}: {e}", out.display()))
     }
 }
 

@@ -39,6 +39,11 @@ struct Patch {
 }
 
 impl Patches {
+    /// Returns each patched file, with the fault that the patch corrects.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.files.iter().map(|patch| (patch.file, patch.reason))
+    }
+
     /// Returns the patches of `engine`.
     pub(crate) fn of(engine: Engine) -> &'static Self {
         match engine {
@@ -84,6 +89,11 @@ const V3: Patches = Patches {
             file: "heap/process.c",
             fragment: include_str!("patches/v3/process.c"),
             reason: "nothing tells that a thread's theaps are about to be freed",
+        },
+        Patch {
+            file: "profile/sample-profile.c",
+            fragment: include_str!("patches/v3/sample-profile.c"),
+            reason: "sampled blocks that end with their heap count as used for ever",
         },
     ],
     inline_alloc: Some(include_str!("patches/v3/inline_alloc.h")),

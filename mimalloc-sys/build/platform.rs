@@ -117,7 +117,7 @@ fn libraries(os: &str, libc: &str, arch: &str) -> Vec<&'static str> {
     let mut libraries = match (os, libc) {
         // CMake links them: random numbers, process information, privileges.
         ("windows", _) => vec!["psapi", "shell32", "user32", "advapi32", "bcrypt"],
-        // glibc contains it since 2.34. musl needs no library.
+        // glibc contains it since 2.34.
         ("linux", "gnu") => vec!["pthread"],
         // CMake links them: heap profiles list stacks and mapped files.
         ("freebsd" | "dragonfly", _) => vec!["pthread", "execinfo", "util"],
@@ -129,7 +129,23 @@ fn libraries(os: &str, libc: &str, arch: &str) -> Vec<&'static str> {
         // Statistics are 64-bit atomics, which are calls into libatomic there.
         libraries.push("atomic");
     }
+    libraries.extend(c_library(os, libc));
     libraries
+}
+
+/// Returns the C library, which std links as well. In a program without std, no
+/// other crate names it.
+fn c_library(os: &str, libc: &str) -> &'static [&'static str] {
+    let is_static = env::cargo("CARGO_CFG_TARGET_FEATURE").contains("crt-static");
+    match (os, libc) {
+        ("macos" | "ios" | "tvos" | "watchos" | "visionos", _) => &["System"],
+        // As std does: `c` alone would be the shared library, in a static program.
+        ("linux", "gnu") if is_static => &["static:-bundle=c", "static:-bundle=gcc_eh"],
+        ("linux", _) if is_static => &["static:-bundle=c"],
+        ("linux" | "android" | "freebsd" | "netbsd" | "openbsd" | "dragonfly", _) => &["c"],
+        // The objects of MSVC name their library. MinGW's is that of the linker.
+        _ => &[],
+    }
 }
 
 fn lacks_64_bit_atomics(arch: &str) -> bool {

@@ -13,17 +13,19 @@ use crate::settings::Settings;
 /// Begins the names of the second half's files, in both engines.
 const SECOND: &[&str] = &["arena", "bitmap", "segment", "profile"];
 
-/// Compiles the tree at `source` and links the result.
+/// Compiles the tree at `source`, links the result, and returns the compiler with
+/// its arguments.
 pub(crate) fn build(
     source: &Path,
     settings: Settings,
     platform: &Platform,
     patches: Option<&'static Patches>,
     inlined: Inlined,
-) -> Result<(), String> {
+) -> Result<Vec<String>, String> {
     need_compiler()?;
     let unit = TranslationUnit::read(source, patches, inlined)?;
     let mut compiler = compiler(source, settings, platform)?;
+    let command = command(&compiler)?;
     // The override of `malloc` works from a single object only.
     if platform.splits_build && !cfg!(feature = "override") {
         compile_halves(&unit, &compiler)?;
@@ -34,7 +36,18 @@ pub(crate) fn build(
             .map_err(|e| format!("compiling mimalloc failed: {e}"))?;
     }
     platform.link_libraries();
-    Ok(())
+    Ok(command)
+}
+
+fn command(compiler: &cc::Build) -> Result<Vec<String>, String> {
+    let tool = compiler.try_get_compiler().map_err(|e| e.to_string())?;
+    let path = [tool.path().as_os_str()];
+    let words = path
+        .into_iter()
+        .chain(tool.args().iter().map(AsRef::as_ref));
+    Ok(words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect())
 }
 
 /// Compiles `static.c` in two halves at once, and links the objects.

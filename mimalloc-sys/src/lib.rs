@@ -33,6 +33,7 @@ mod bindings {
     #[cfg(all(mimalloc_v2, not(any(mimalloc_other_version, feature = "bindgen"))))]
     include!("bindings/v2.rs");
 }
+pub mod build;
 #[cfg(mimalloc_default_theap)]
 mod default_theap;
 #[cfg(mimalloc_inline)]
@@ -126,6 +127,18 @@ unsafe extern "C" {
     ///
     /// `heap` is live and not a main heap.
     pub fn mimalloc_sys_heap_make_resettable(heap: *mut mi_heap_t);
+
+    /// Copies the profiler, the NUMA node and the bytes that a debug fill preserves
+    /// to a heap that takes the place of another.
+    ///
+    /// The function is not one of upstream's, and exists only where the pinned
+    /// source of engine v3 is compiled (metadata `patched`).
+    ///
+    /// # Safety
+    ///
+    /// - Both heaps are live.
+    /// - No thread has allocated in `to` yet.
+    pub fn mimalloc_sys_heap_copy_settings(to: *mut mi_heap_t, from: *mut mi_heap_t);
 
     /// Not one of upstream's: frees all blocks of a heap, keeps up to about `keep`
     /// bytes of its pages, and returns true. Returns false and does nothing where

@@ -5,7 +5,7 @@
 //! ```
 
 use allocator_api2::vec::Vec;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::HashMap;
 use mimalloc::{AllocError, Heap, HeapError};
 
 const REQUESTS: [&str; 3] = [
@@ -28,7 +28,7 @@ pub(crate) fn main() -> Result<(), HeapError> {
 /// Returns the most frequent words of a request. The words, the map and the
 /// list are all in `heap`; only the answer is not.
 fn answer(request: &str, heap: &Heap) -> Result<String, AllocError> {
-    let mut counts = HashMap::with_hasher_in(DefaultHashBuilder::default(), heap);
+    let mut counts = HashMap::new_in(heap);
     for word in request.split_whitespace() {
         // A string in the heap lives as long as the heap.
         let word: &str = heap.alloc_str(word)?;

@@ -152,10 +152,14 @@ impl Heap {
     ///
     /// Both vendored engines keep pages, for a heap of at most a few hundred pages,
     /// without the features `guarded`, `valgrind`, `asan` and `debug-full`. On
-    /// engine v3, only the calling thread may have used the heap, and no profiler
-    /// may sample the heap; on engine v2, the feature `debug` keeps no pages either.
+    /// engine v3, only the calling thread may have used the heap; on engine v2, the
+    /// feature `debug` keeps no pages either.
     /// Otherwise `reset` destroys the heap and makes a new one: it calls
     /// `mi_heap_new` or `mi_heap_new_in_arena`, and `mi_heap_destroy`.
+    ///
+    /// With the pinned source, a profiler that is attached to the heap hears that
+    /// its sampled blocks are free, and stays attached; what was set for the heap
+    /// stays, too.
     ///
     /// ```
     /// use allocator_api2::boxed::Box;
@@ -193,11 +197,19 @@ impl Heap {
         }
         // A heap without blocks takes nothing from its arena yet, so the arena
         // has room for the new heap while the old heap is live.
-        *self = match self.arena.get() {
+        self.replace(match self.arena.get() {
             Some(arena) => Self::create_in(arena)?,
             None => Self::create()?,
-        };
+        });
         Ok(())
+    }
+
+    /// Puts a heap that was made just now in the place of this one.
+    fn replace(&mut self, new: Self) {
+        // SAFETY: both heaps are live by the type's invariant, and the new heap was
+        // not used yet.
+        unsafe { engine::copy_settings(new.as_raw(), self.as_raw()) };
+        *self = new;
     }
 
     /// Frees every block in the heap and keeps up to about `bytes` of its pages.
@@ -219,7 +231,7 @@ impl Heap {
     /// Returns an error when memory runs out, or on engine v3 when
     /// [`MAX_HEAPS`] heaps are live. The heap then stays unchanged.
     pub fn reset_in(&mut self, arena: Arena) -> Result<(), HeapError> {
-        *self = Self::create_in(arena)?;
+        self.replace(Self::create_in(arena)?);
         Ok(())
     }
 

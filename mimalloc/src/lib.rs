@@ -43,6 +43,8 @@ mod guarded;
 mod heap;
 #[cfg(mimalloc_heap_pool)]
 mod heap_pool;
+#[cfg(all(feature = "std", feature = "allocator-api2-04"))]
+mod heap_string;
 pub mod hooks;
 mod local_heap;
 pub mod option;
@@ -66,10 +68,12 @@ pub use crate::heap::default_guard::DefaultGuard;
 pub use crate::heap::{Heap, MAX_HEAPS};
 #[cfg(mimalloc_heap_pool)]
 pub use crate::heap_pool::{HeapPool, HeapPoolOptions, PooledHeap};
+#[cfg(all(feature = "std", feature = "allocator-api2-04"))]
+pub use crate::heap_string::HeapString;
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
 #[cfg(mimalloc_profiler)]
-pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
+pub use crate::profiler::*;
 pub use crate::shared_heap::SharedHeap;
 pub use crate::string::HeapCString;
 pub use crate::version::{Version, is_redirected, version};
@@ -81,6 +85,13 @@ pub mod docs {
         #![doc = include_str!("../docs/choosing.md")]
         // The page's own picture is a file, which rustdoc does not copy.
         #![doc = include_str!("../docs/requests.svg")]
+    }
+    pub mod recipes {
+        // The recipes use all of engine v3.
+        #![cfg_attr(
+            any(not(doctest), mimalloc_profiler),
+            doc = include_str!("../docs/recipes.md")
+        )]
     }
     pub mod threads {
         #![doc = include_str!("../docs/threads.md")]

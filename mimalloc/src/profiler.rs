@@ -11,13 +11,19 @@ use crate::raw::profiler::{self, RawProfiler};
 use pprof_mappings::Files;
 
 mod pprof_mappings;
+#[cfg(feature = "std")]
+mod temporary;
+
+#[cfg(feature = "std")]
+pub use temporary::SnapshotError;
 
 /// Samples the heap with mimalloc's own profiler: takes the call stack of one
 /// allocation about every so many bytes, and writes profiles for `pprof`.
 ///
 /// Attach one to the [process](Self::attach) or to [one
 /// heap](Self::attach_heap), start it, and write a [snapshot](Self::snapshot)
-/// whenever you like. A profile has four values for each call stack: objects
+/// whenever you like: to a file, or with `snapshot_to_vec` as bytes. A profile
+/// has four values for each call stack: objects
 /// and bytes allocated so far, and those in use.
 ///
 /// ```no_run
@@ -58,6 +64,9 @@ mod pprof_mappings;
 pub struct Profiler {
     raw: RawProfiler,
     files: Option<&'static Files>,
+    /// The folder for files that are read back at once.
+    #[allow(dead_code, reason = "only read with the standard library")]
+    temporary: Option<&'static str>,
 }
 
 /// Describes a profiler to make. Returned by [`Profiler::options`].
@@ -193,7 +202,11 @@ impl ProfilerOptions {
             return Err(ProfilerError::OutOfMemory);
         };
         let files = if self.text { None } else { Files::leaked(base) };
-        Ok(Profiler { raw, files })
+        Ok(Profiler {
+            raw,
+            files,
+            temporary: None,
+        })
     }
 }
 

@@ -131,12 +131,20 @@ pub const GiB: usize = 1 << 30;
 #[macro_export]
 macro_rules! startup_options {
     (@entry $name:ident, $value:expr) => {
-        $crate::__startup::Setting::new(stringify!($name), $value as i64)
+        $crate::__startup::Setting::new(
+            ::core::stringify!($name),
+            $value as ::core::primitive::i64,
+        )
     };
     (@unsafe $unsafe:tt $name:ident, $value:expr) => {
         // SAFETY: the user of the macro wrote `unsafe`, and thereby promises
         // the list of `Option::set_unchecked` (upstream.md: unsafe options).
-        $unsafe { $crate::__startup::Setting::new_unchecked(stringify!($name), $value as i64) }
+        $unsafe {
+            $crate::__startup::Setting::new_unchecked(
+                ::core::stringify!($name),
+                $value as ::core::primitive::i64,
+            )
+        }
     };
     (@list $preset:tt [$($done:expr),*]) => {
         const _: () = {
@@ -153,7 +161,7 @@ macro_rules! startup_options {
         $crate::__startup::Preset::NONE
     };
     (@preset ($name:ident)) => {
-        $crate::__startup::Preset::named(stringify!($name))
+        $crate::__startup::Preset::named(::core::stringify!($name))
     };
     (@list $preset:tt [$($done:expr),*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::startup_options! {
@@ -228,10 +236,10 @@ macro_rules! __startup_hook {
     ($preset:expr, $settings:expr) => {
         extern "system" fn apply(
             _module: *mut ::core::ffi::c_void,
-            reason: u32,
+            reason: ::core::primitive::u32,
             _reserved: *mut ::core::ffi::c_void,
         ) {
-            const DLL_PROCESS_ATTACH: u32 = 1;
+            const DLL_PROCESS_ATTACH: ::core::primitive::u32 = 1;
             if reason == DLL_PROCESS_ATTACH {
                 $crate::__startup::apply($preset, $settings);
             }
@@ -239,8 +247,11 @@ macro_rules! __startup_hook {
 
         #[used]
         #[unsafe(link_section = ".CRT$XLAA")]
-        static HOOK: extern "system" fn(*mut ::core::ffi::c_void, u32, *mut ::core::ffi::c_void) =
-            apply;
+        static HOOK: extern "system" fn(
+            *mut ::core::ffi::c_void,
+            ::core::primitive::u32,
+            *mut ::core::ffi::c_void,
+        ) = apply;
     };
 }
 

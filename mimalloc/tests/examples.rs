@@ -10,6 +10,8 @@ mod global;
 #[allow(dead_code, reason = "the test asks for pictures, not for files")]
 #[path = "../examples/heap_map.rs"]
 mod heap_map;
+#[path = "../examples/info.rs"]
+mod info;
 #[path = "../examples/memory_limit.rs"]
 mod memory_limit;
 #[path = "../examples/request_heap.rs"]
@@ -21,6 +23,7 @@ use std::process::Command;
 fn main() {
     match env::args().nth(1).as_deref() {
         Some("global") => global::main(),
+        Some("info") => info::main(),
         Some("memory_limit") => memory_limit::main().unwrap(),
         Some("request_heap") => request_heap::main().unwrap(),
         _ => {
@@ -28,6 +31,7 @@ fn main() {
             request_heap_answers_every_request();
             memory_limit_refuses_only_the_greedy_document();
             heap_map_shows_every_block();
+            info_has_every_option();
             println!("ok");
         }
     }
@@ -102,5 +106,94 @@ fn heap_map_shows_every_block() {
         assert_eq!(svg.matches("<g ").count(), hints);
         assert_eq!(hints > 0, words > 0);
         assert!(svg.len() < 400_000, "{} bytes for {words} words", svg.len());
+    }
+}
+
+/// Returns what the example `info` prints. `variable` is an environment variable
+/// of mimalloc's.
+fn info(arguments: &[&str], variable: Option<(&str, &str)>) -> String {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg("info").args(arguments);
+    for option in mimalloc::Option::ALL {
+        command.env_remove(option.env_name());
+    }
+    command.envs(variable);
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "info: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn info_has_every_option() {
+    let json = |variable| -> serde_json::Value {
+        serde_json::from_str(&info(&["--json"], variable)).unwrap()
+    };
+    let plain = json(None);
+    assert_eq!(
+        plain["mimalloc"]["version"],
+        mimalloc::version().to_string()
+    );
+    assert_eq!(plain["mimalloc"]["engine"], mimalloc::ffi::ENGINE);
+    let options = plain["options"].as_object().unwrap();
+    let text = info(&[], None);
+    for option in mimalloc::Option::ALL {
+        if option.is_supported() {
+            let found = &options[option.name()];
+            assert_eq!(found["variable"], option.env_name());
+            let start = format!("  {option} = {} ", found["value"]);
+            assert!(text.contains(&start), "no {start:?} in:\n{text}");
+        }
+    }
+    // The example `global`, which is a part of this program, sets this option.
+    let delay = &options["purge_delay"];
+    assert_eq!(delay["value"], 100);
+    let by = if delay["default"] == "100" {
+        "default"
+    } else {
+        "the program or the build"
+    };
+    assert_eq!(delay["set_by"], by);
+    assert_eq!(options["max_errors"]["set_by"], "default");
+    assert!(
+        text.contains("  max_errors = 32 (number), by default "),
+        "{text}"
+    );
+
+    // Sizes are bytes in the environment, and names have any case.
+    let changed = json(Some(("mimalloc_arena_reserve", "64M")));
+    let reserve = &changed["options"]["arena_reserve"];
+    assert_eq!(reserve["value"], 64 << 10);
+    assert_eq!(reserve["unit"], "KiB");
+    assert_eq!(reserve["environment"], "64M");
+    assert_eq!(reserve["set_by"], "the environment (\"64M\")");
+    let text = info(&[], Some(("MIMALLOC_MAX_ERRORS", "7")));
+    assert!(
+        text.contains("  max_errors = 7 (number), by the environment (\"7\") (default 32; "),
+        "{text}"
+    );
+
+    // What the build script knows is there.
+    let build = &plain["build"];
+    let has = |list: &str, name: &str| build[list].as_array().unwrap().contains(&name.into());
+    for (feature, is_on) in [
+        ("std", cfg!(feature = "std")),
+        ("serde", cfg!(feature = "serde")),
+        ("secure-4", cfg!(feature = "secure-4")),
+    ] {
+        assert_eq!(has("features of mimalloc", feature), is_on, "{feature}");
+    }
+    assert_eq!(
+        has("features of mimalloc-sys", "secure-4"),
+        cfg!(feature = "secure-4")
+    );
+    if mimalloc::ffi::VENDORED {
+        let defines = build["C defines"].as_array().unwrap();
+        let level = |define: &serde_json::Value| {
+            let level = define.as_str()?.strip_prefix("MI_SECURE=")?;
+            level.parse::<u8>().ok()
+        };
+        let level = defines.iter().find_map(level).unwrap();
+        assert_eq!(level > 0, has("features of mimalloc-sys", "secure-1"));
+        assert!(!build["C compiler"].as_str().unwrap().is_empty());
     }
 }

@@ -36,7 +36,7 @@ const REQUESTS: usize = 42;
 fn requests_of_constant_layout_decide_nothing() {
     let target = root().join("target/codegen");
     let line =
-        "rustc --release -p mimalloc-tests --example codegen -- --emit=asm -Ccodegen-units=1";
+        "rustc --release -p mimalloc-fixtures --example codegen -- --emit=asm -Ccodegen-units=1";
     let mut cargo = cargo();
     cargo.args(line.split(' ')).env_remove("RUSTFLAGS");
     output(cargo.env("CARGO_TARGET_DIR", &target));

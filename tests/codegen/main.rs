@@ -1,8 +1,6 @@
 //! Makes requests of constant layout. `cargo xtask codegen` reads their machine
 //! code, which must not test sizes and alignments.
 
-#![cfg_attr(feature = "nightly", feature(allocator_api))]
-
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 

@@ -13,10 +13,10 @@ use allocator_api2_04::vec::Vec as Vec04;
 use mimalloc::arena::{ArenaOptions, NodeOptions, RegionAttributes, SystemOptions};
 use mimalloc::hooks::{ErrorCode, ErrorKind, ErrorPolicy, Output};
 use mimalloc::option::{OptionErrorKind, ReadWhen, Unit};
-use mimalloc::stats::ProcessInfo;
+use mimalloc::stats::{Metric, MetricKind, MetricLabel, MetricUnit, ProcessInfo};
 use mimalloc::{
     AllocError, Areas, Arena, ArenaError, Blocks, Heap, HeapArea, HeapBlock, HeapCString,
-    HeapError, HeapUsage, LocalHeap, MiMalloc, OptionError, SharedHeap, Version,
+    HeapError, HeapString, HeapUsage, LocalHeap, MiMalloc, OptionError, SharedHeap, Version,
 };
 
 fn debug<T: Debug + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
@@ -47,6 +47,7 @@ fn types_go_where_they_may() {
     }
     every!(plain: MiMalloc, Arena, Version, ErrorCode, ErrorKind, ErrorPolicy);
     every!(plain: mimalloc::Option, OptionErrorKind, Unit, ReadWhen);
+    every!(plain: Metric, MetricKind, MetricLabel, MetricUnit);
     every!(copied: RegionAttributes, HeapArea, HeapBlock, HeapUsage, Output);
     every!(copied: ArenaOptions, SystemOptions, NodeOptions);
     every!(anywhere: ProcessInfo, HeapCString, HeapCString<MiMalloc>);
@@ -57,6 +58,7 @@ fn types_go_where_they_may() {
     debug::<Blocks<'static>>();
     anywhere::<Vec02<u8, MiMalloc>>();
     anywhere::<Vec04<u8, MiMalloc>>();
+    every!(anywhere: HeapString, HeapString<MiMalloc>);
 
     #[cfg(mimalloc_v3)]
     {
@@ -66,6 +68,7 @@ fn types_go_where_they_may() {
         every!(anywhere: Areas<'static>, Blocks<'static>);
         anywhere::<Vec02<u8, &Heap>>();
         anywhere::<HeapCString<&Heap>>();
+        anywhere::<HeapString<&Heap>>();
     }
     #[cfg(mimalloc_owned_heaps)]
     {

@@ -8,6 +8,7 @@ mod arena;
 mod auto_traits;
 mod ecosystem;
 mod heap;
+mod heap_string;
 mod link;
 mod option;
 #[cfg(mimalloc_owned_heaps)]

@@ -300,8 +300,7 @@ fn pools_serve_the_end_of_a_thread() {
     }
 }
 
-// Upstream's own assertions fail where a heap with two theaps is destroyed (3.6.2).
-#[cfg(all(mimalloc_v3, not(mimalloc_assertions)))]
+#[cfg(mimalloc_v3)]
 mod threads {
     use core::future::{Future, pending, poll_fn};
     use core::pin::{Pin, pin};

@@ -241,11 +241,61 @@ mod threads {
         }
     }
 
+    /// Threads end with blocks in pages of many sizes. Later threads take the pages up.
+    #[test]
+    fn pages_of_threads_that_ended_serve_other_threads() {
+        let mut random = fastrand::Rng::with_seed(8);
+        let mut heap = Heap::new().unwrap();
+        for round in 0..25 {
+            let mut blocks = Vec::new();
+            for turn in 0..6 {
+                let filled = thread::scope(|scope| {
+                    let heap = &heap;
+                    let fill_here = move || {
+                        let mut random = fastrand::Rng::with_seed(round * 10 + turn);
+                        fill(heap, &mut random, 150)
+                    };
+                    scope.spawn(fill_here).join().unwrap()
+                });
+                blocks.extend(filled);
+                for _ in 0..blocks.len() / 3 {
+                    let at = random.usize(..blocks.len());
+                    blocks.swap_remove(at).free(&heap);
+                }
+                blocks.iter().for_each(Block::check);
+            }
+            heap.reset().unwrap();
+            assert_eq!(heap.usage().blocks, 0);
+        }
+    }
+
+    /// Only the thread of a theap may touch the theap's pages.
+    #[test]
+    fn the_pages_of_another_thread_are_not_kept() {
+        let (to_thread, heaps) = mpsc::channel::<Heap>();
+        let (to_main, back) = mpsc::channel::<Heap>();
+        let thread = thread::spawn(move || {
+            for heap in heaps {
+                for at in 0..100 {
+                    let _ = Block::new(&heap, 50 + at, 8, 1);
+                }
+                to_main.send(heap).unwrap();
+            }
+        });
+        for keep in [0, MIB, usize::MAX] {
+            to_thread.send(Heap::new().unwrap()).unwrap();
+            let mut heap = back.recv().unwrap();
+            heap.reset_keeping(keep).unwrap();
+            assert_eq!(heap.usage(), mimalloc::HeapUsage::default());
+        }
+        drop(to_thread);
+        thread.join().unwrap();
+    }
+
     /// The thread lives on while its blocks go, and then allocates anew.
     ///
-    /// Upstream's own assertions fail here (3.6.2): destroying a heap with two
-    /// theaps asks for the theap that was freed first.
-    #[cfg(not(mimalloc_assertions))]
+    /// Destroying a heap with two theaps asks for the thread's own, which may be the
+    /// one that was freed first (patched).
     #[test]
     fn a_thread_may_go_on_after_the_reset_by_another() {
         let (to_thread, heaps) = mpsc::channel::<Heap>();

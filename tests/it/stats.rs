@@ -1,7 +1,10 @@
 //! Checks that the fields of the statistics are complete, and that the texts
 //! can be read. Exact numbers are in `process/stats_exact.rs`.
 
-use mimalloc::stats::{StatCount, Stats};
+use std::collections::HashSet;
+
+use mimalloc::MiMalloc;
+use mimalloc::stats::{MetricKind, MetricLabel, StatCount, Stats};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::NewHeap as _;
 use serde_json::Value;
@@ -124,6 +127,111 @@ fn serde_writes_the_same_values() {
         by_serde["malloc_bins"][3]["count"]["total"],
         by_hand["malloc_bins"][3]["total"]
     );
+}
+
+/// Checks that the iterator forgets no number of the text, and adds none.
+#[test]
+fn metrics_are_the_numbers_of_the_json_text() {
+    // Blocks, so that bins are not all zero.
+    let _blocks: Vec<_> = (1..9)
+        .map(|size| allocator_api2_04::vec::Vec::<u8, _>::with_capacity_in(size << 10, MiMalloc))
+        .collect();
+    mimalloc::collect(false);
+    let stats = Stats::get().unwrap();
+    let mut text = String::new();
+    stats.write_json(&mut text).unwrap();
+    let mut json: Value = serde_json::from_str(&text).unwrap();
+    let json = json.as_object_mut().unwrap();
+    json.remove("stat_version").unwrap();
+    json.remove("mimalloc_version").unwrap();
+    // The class that is never used has the size of the next one.
+    for bins in ["malloc_bins", "page_bins"] {
+        let unused = json[bins].as_array_mut().unwrap().remove(0);
+        for kind in ["total", "peak", "current"] {
+            assert_eq!(unused[kind], 0, "{bins}");
+        }
+    }
+    let mut left: HashSet<String> = HashSet::new();
+    for (name, value) in json.iter() {
+        for place in value.as_array().unwrap_or(&vec![value.clone()]) {
+            let class = place.get("block_size").or(place.get("bin"));
+            let class = class.map(|class| class.to_string().replace('"', ""));
+            for kind in ["total", "peak", "current"] {
+                let number = match place {
+                    Value::Number(number) if kind == "total" => Some(number.to_string()),
+                    _ => place.get(kind).map(Value::to_string),
+                };
+                left.extend(number.map(|number| format!("{name} {kind} {class:?} {number}")));
+            }
+        }
+    }
+    for metric in stats.metrics() {
+        let class = metric.label.map(|label| match label {
+            // JSON has a letter for the kind of a chunk.
+            MetricLabel::Chunk(_) => match &*label.to_string() {
+                "Other" => "X".to_owned(),
+                "Unused" => " ".to_owned(),
+                name => name[..1].to_owned(),
+            },
+            _ => label.to_string(),
+        });
+        let (name, kind, value) = (metric.name, metric.kind, metric.value);
+        let line = format!("{name} {kind} {class:?} {value}");
+        assert!(left.remove(&line), "{line} is not in {text}");
+    }
+    assert!(left.is_empty(), "{left:?} are no metrics");
+}
+
+/// Checks what an exporter needs: no two numbers have one name.
+#[test]
+fn metrics_have_different_names() {
+    let stats = Stats::get().unwrap();
+    let mut seen = HashSet::new();
+    for metric in mimalloc::stats::process_info()
+        .metrics()
+        .chain(stats.metrics())
+    {
+        assert!(
+            seen.insert((metric.name, metric.kind, metric.label)),
+            "{metric:?}"
+        );
+    }
+    assert!(seen.len() > 450, "{}", seen.len());
+}
+
+#[test]
+fn a_difference_has_what_happened_in_between() {
+    let before = Stats::get().unwrap();
+    let mut after = before.clone();
+    after.mmap_calls += 3;
+    after.committed.total += 4096;
+    after.committed.current = 10;
+    after.committed.peak = 20;
+    let between = after.since(&before);
+    assert_eq!(between.mmap_calls, 3);
+    assert_eq!(
+        between.committed,
+        StatCount {
+            total: 4096,
+            peak: 20,
+            current: 10
+        }
+    );
+    for metric in between
+        .metrics()
+        .filter(|metric| metric.kind == MetricKind::Total)
+    {
+        let expected = match metric.name {
+            "mmap_calls" => 3,
+            "committed" => 4096,
+            _ => 0,
+        };
+        assert_eq!(metric.value, expected, "{metric:?}");
+    }
+    // Numbers that were set back, or snapshots in the wrong order.
+    let wrong = before.since(&after);
+    assert_eq!((wrong.mmap_calls, wrong.committed.total), (0, 0));
+    assert_eq!(wrong.committed.current, before.committed.current);
 }
 
 #[test]

@@ -29,6 +29,8 @@ fn build() -> PathBuf {
         .args([
             "build",
             "--quiet",
+            "--package",
+            "mimalloc-fixtures",
             "--example",
             "exports_cdylib",
             "--target-dir",

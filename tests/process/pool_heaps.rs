@@ -4,13 +4,12 @@
 //! The test has a process of its own and no harness, because other tests make heaps.
 
 fn main() {
-    #[cfg(all(mimalloc_v3, not(any(mimalloc_other_version, mimalloc_assertions))))]
+    #[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
     count::check();
     println!("ok");
 }
 
-// Upstream's own assertions fail where a heap with two theaps is destroyed (3.6.2).
-#[cfg(all(mimalloc_v3, not(any(mimalloc_other_version, mimalloc_assertions))))]
+#[cfg(all(mimalloc_v3, not(mimalloc_other_version)))]
 mod count {
     use core::mem;
     use std::thread;

@@ -101,7 +101,11 @@ pub(crate) struct Profile {
 impl Profile {
     pub(crate) fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let raw = proto::Profile::decode(&*bytes).unwrap();
+        Self::parse(&bytes)
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let raw = proto::Profile::decode(bytes).unwrap();
         let string = |index: i64| &raw.string_table[usize::try_from(index).unwrap()];
         let types = raw.sample_type.iter().map(|of| string(of.kind).clone());
         let program = Program::read();

@@ -1,4 +1,4 @@
-//! Implements `Allocator` of allocator-api2 0.2, which hashbrown and bumpalo
+//! Implements `Allocator` of allocator-api2 0.2, which hashbrown and smallvec
 //! use.
 //!
 //! allocator-api2 has a feature `nightly`, which makes its trait core's own.

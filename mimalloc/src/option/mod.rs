@@ -91,6 +91,15 @@ impl Option {
         self.info().unit
     }
 
+    /// Returns upstream's default in words, such as `10` or `1 GiB; 128 MiB on
+    /// 32-bit targets`.
+    ///
+    /// Build features can change a default: `no-thp` that of `allow_thp`.
+    #[must_use]
+    pub const fn default_text(self) -> &'static str {
+        self.info().default
+    }
+
     /// Returns when mimalloc reads the option.
     #[must_use]
     pub const fn read_when(self) -> ReadWhen {

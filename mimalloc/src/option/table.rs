@@ -10,6 +10,8 @@ pub(super) struct Info {
     pub(super) number: sys::mi_option_t,
     pub(super) c_name: &'static str,
     pub(super) env_name: &'static str,
+    /// The default in words, such as `1 GiB; 128 MiB on 32-bit targets`.
+    pub(super) default: &'static str,
     pub(super) unit: Unit,
     pub(super) read_when: ReadWhen,
     pub(super) safety: Safety,
@@ -108,6 +110,7 @@ macro_rules! options {
             number: mimalloc_sys::$number,
             c_name: $c_name,
             env_name: $env,
+            default: $default,
             unit: super::Unit::$unit,
             read_when: super::ReadWhen::$when,
             safety: super::table::Safety::$safety,

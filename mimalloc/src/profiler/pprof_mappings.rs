@@ -10,7 +10,8 @@
 //! Only files of this process are touched: the addresses must be those of its
 //! own mappings. Whatever can't be read or understood stays as it is.
 
-pub(super) use imp::Files;
+#[allow(unused_imports, reason = "`completed` is for the standard library")]
+pub(super) use imp::{Files, completed};
 
 #[cfg(all(feature = "std", any(target_os = "linux", target_os = "android")))]
 mod imp {
@@ -66,6 +67,18 @@ mod imp {
             name.push(std::format!(".{number:04}.pb"));
             PathBuf::from(name)
         }
+    }
+
+    /// Returns the profile with all offsets, or `None` if it was cut short.
+    pub(crate) fn completed(profile: Vec<u8>) -> Option<Vec<u8>> {
+        let mut fields = Fields(&profile);
+        while !fields.0.is_empty() {
+            fields.next()?;
+        }
+        let Ok(maps) = fs::read_to_string("/proc/self/maps") else {
+            return Some(profile);
+        };
+        Some(with_offsets(&profile, &mappings(&maps)).unwrap_or(profile))
     }
 
     /// A line of `/proc/self/maps`.
@@ -230,6 +243,14 @@ mod imp {
         }
 
         #[test]
+        fn profiles_that_were_cut_short_are_none() {
+            let whole = profile(1, 2);
+            assert_eq!(completed(whole.clone()), Some(whole.clone()));
+            assert_eq!(completed(whole[..whole.len() - 1].to_vec()), None);
+            assert_eq!(completed(whole[..7].to_vec()), None);
+        }
+
+        #[test]
         fn foreign_and_broken_profiles_stay_as_they_are() {
             let maps = mappings(MAPS);
             assert_eq!(with_offsets(&profile(0x1000, 0x6000), &maps), None);
@@ -260,5 +281,12 @@ mod imp {
         pub(crate) fn complete(&self) {
             match *self {}
         }
+    }
+
+    /// Returns the profile as it is.
+    #[allow(dead_code, reason = "for the standard library")]
+    #[allow(clippy::unnecessary_wraps, reason = "other targets look for offsets")]
+    pub(crate) fn completed<T>(profile: T) -> Option<T> {
+        Some(profile)
     }
 }

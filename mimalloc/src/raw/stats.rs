@@ -38,12 +38,18 @@ pub(crate) fn reset() {
     unsafe { sys::mi_stats_reset() };
 }
 
+/// States whether `mi_process_info` asks the system for resident memory
+/// (upstream.md: resident memory).
+pub(crate) const TELLS_RESIDENT: bool = cfg!(any(windows, target_vendor = "apple"));
+
 /// What `mi_process_info` writes: times in milliseconds, memory in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Process {
     pub(crate) elapsed: usize,
     pub(crate) user: usize,
     pub(crate) system: usize,
+    /// Right where [`TELLS_RESIDENT`] says so, and otherwise what mimalloc has
+    /// committed.
     pub(crate) current_rss: usize,
     pub(crate) peak_rss: usize,
     pub(crate) current_commit: usize,

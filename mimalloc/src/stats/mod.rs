@@ -1,5 +1,7 @@
 //! What mimalloc counts: of the process, of heaps, and what it prints about them.
 
+mod count;
+mod metric;
 mod print;
 mod process;
 #[cfg(mimalloc_has_stats)]
@@ -8,6 +10,8 @@ mod snapshot;
 #[path = "no_snapshot.rs"]
 mod snapshot;
 
+pub use count::{Bin, ChunkKind, StatCount};
+pub use metric::{Metric, MetricKind, MetricLabel, MetricUnit};
 pub use print::{print, reset};
 pub use process::*;
 #[allow(

@@ -2,42 +2,21 @@
 
 use mimalloc_sys as sys;
 
+use super::count::{Bin, ChunkKind, StatCount};
+use super::metric::{Field, Metric, MetricLabel, MetricUnit, Value};
 use crate::raw;
 
-mod count;
 mod error;
 mod json;
 #[cfg(feature = "serde")]
 mod serde;
 mod text;
 
-pub use count::{Bin, ChunkKind, StatCount};
 pub use error::StatsError;
 pub use json::write_json;
 
 /// The number of size classes, including the one for all larger blocks.
 const BINS: usize = sys::MI_BIN_HUGE as usize + 1;
-
-/// Says what a field counts.
-#[derive(Clone, Copy)]
-enum Quantity {
-    Bytes,
-    Number,
-}
-
-/// The value of a field.
-#[derive(Clone, Copy)]
-enum Value {
-    Count(StatCount),
-    Counter(u64),
-}
-
-/// Describes a field, for code that visits all fields.
-struct Field {
-    name: &'static str,
-    value: Value,
-    quantity: Quantity,
-}
 
 /// Defines [`Stats`] from one row a field, and one row a list of bins.
 macro_rules! stats {
@@ -47,9 +26,11 @@ macro_rules! stats {
     (@copy counter, $raw:expr) => { super::counter($raw) };
     (@value count, $value:expr) => { super::Value::Count($value) };
     (@value counter, $value:expr) => { super::Value::Counter($value) };
+    (@since count, $after:expr, $before:expr) => { $after.since($before) };
+    (@since counter, $after:expr, $before:expr) => { $after.saturating_sub($before) };
     ($(
         $(#[doc = $doc:literal])+
-        $field:ident: $kind:ident of $quantity:ident;
+        $field:ident: $kind:ident of $unit:ident;
     )+ $(
         bins $bins:ident: $len:expr;
     )+) => {
@@ -110,25 +91,53 @@ macro_rules! stats {
                 }
             }
 
-            /// Calls `visit` with each field, in order.
-            pub(super) fn try_for_each<E>(
-                &self,
-                mut visit: impl FnMut(super::Field) -> Result<(), E>,
-            ) -> Result<(), E> {
-                $(
-                    visit(super::Field {
-                        name: stringify!($field),
-                        value: stats!(@value $kind, self.$field),
-                        quantity: super::Quantity::$quantity,
-                    })?;
-                )+
-                Ok(())
+            /// Returns each field that is no list of bins, in order.
+            pub(super) fn fields(&self) -> [super::Field; Self::FIELDS] {
+                [$(super::Field {
+                    name: stringify!($field),
+                    value: stats!(@value $kind, self.$field),
+                    unit: super::MetricUnit::$unit,
+                }),+]
             }
 
-            /// The number of fields and lists of bins.
+            /// The number of fields that are no lists of bins.
+            const FIELDS: usize = [$(stringify!($field)),+].len();
+
+            /// The number of fields.
             #[allow(dead_code, reason = "serde asks for the number")]
-            pub(super) const FIELDS: usize =
-                [$(stringify!($field),)+ $(stringify!($bins)),+].len();
+            pub(super) const ALL_FIELDS: usize = Self::FIELDS + [$(stringify!($bins)),+].len();
+
+            /// Returns what happened between `before`, an earlier snapshot, and
+            /// `self`.
+            ///
+            /// What only grows is subtracted: all numbers without `peak` and
+            /// `current`, and each [`total`](super::StatCount::total). Each
+            /// `peak` and each `current` is that of `self`. A number that was
+            /// set back in between, as [`reset`](crate::stats::reset) does on
+            /// engine v2, becomes 0.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), mimalloc::stats::StatsError> {
+            /// use mimalloc::stats::Stats;
+            ///
+            /// let before = Stats::get()?;
+            /// // … the work …
+            /// let after = Stats::get()?;
+            /// let work = after.since(&before);
+            /// println!("{} system calls for memory", work.mmap_calls);
+            /// assert_eq!(work.committed.current, after.committed.current);
+            /// # Ok(())
+            /// # }
+            /// ```
+            #[must_use]
+            pub fn since(&self, before: &Self) -> Self {
+                Self {
+                    $($field: stats!(@since $kind, self.$field, before.$field),)+
+                    $($bins: core::array::from_fn(|bin| {
+                        self.$bins[bin].since(before.$bins[bin])
+                    }),)+
+                }
+            }
         }
     };
 }
@@ -190,6 +199,81 @@ impl Stats {
     pub fn page_bins(&self) -> impl ExactSizeIterator<Item = Bin> + '_ {
         bins(&self.page_bins)
     }
+}
+
+impl Stats {
+    /// Returns all numbers.
+    ///
+    /// Fields come first, in the order of the JSON text, then the size classes
+    /// of blocks and of pages, and on engine v3 the uses of chunks. Numbers that
+    /// are 0 are included. The size class that mimalloc never uses is left out.
+    ///
+    /// # Examples
+    ///
+    /// Writes all numbers in the text form of Prometheus:
+    ///
+    /// ```
+    /// use std::fmt::Write;
+    /// use mimalloc::stats::{self, MetricKind, Stats};
+    ///
+    /// let mut page = String::new();
+    /// let mut last = String::new();
+    /// let (process, stats) = (stats::process_info(), Stats::get()?);
+    /// let mut metrics: Vec<_> = process.metrics().chain(stats.metrics()).collect();
+    /// // Prometheus needs the lines of one name together.
+    /// metrics.sort_by_key(|metric| (metric.name, metric.kind.to_string()));
+    /// for metric in metrics {
+    ///     let name = format!("mimalloc_{}_{}", metric.name, metric.kind);
+    ///     if name != last {
+    ///         let is_counter = metric.kind == MetricKind::Total;
+    ///         writeln!(page, "# TYPE {name} {}", if is_counter { "counter" } else { "gauge" })?;
+    ///     }
+    ///     match metric.label {
+    ///         None => writeln!(page, "{name} {}", metric.value)?,
+    ///         Some(label) => {
+    ///             writeln!(page, "{name}{{{}=\"{label}\"}} {}", label.key(), metric.value)?;
+    ///         }
+    ///     }
+    ///     last = name;
+    /// }
+    /// assert!(page.contains("# TYPE mimalloc_mmap_calls_total counter\n"));
+    /// assert!(page.contains("\nmimalloc_committed_current "));
+    /// assert!(page.contains("\nmimalloc_page_bins_current{block_size=\"64\"} "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn metrics(&self) -> impl Iterator<Item = Metric> + '_ {
+        let fields = self.fields().into_iter();
+        let fields = fields.flat_map(|field| field.metrics(None));
+        let chunks = self.chunks().into_iter().flatten().map(|(kind, count)| {
+            let label = MetricLabel::Chunk(kind);
+            (count, label)
+        });
+        fields
+            .chain(class_metrics("malloc_bins", classes(self.malloc_bins())))
+            .chain(class_metrics("page_bins", classes(self.page_bins())))
+            .chain(class_metrics("chunk_bins", chunks))
+    }
+}
+
+/// Returns the size classes that mimalloc uses. The first has the size of the
+/// second, and no blocks.
+fn classes(bins: impl Iterator<Item = Bin>) -> impl Iterator<Item = (StatCount, MetricLabel)> {
+    bins.skip(1)
+        .map(|bin| (bin.count, MetricLabel::BlockSize(bin.block_size)))
+}
+
+fn class_metrics(
+    name: &'static str,
+    counts: impl Iterator<Item = (StatCount, MetricLabel)>,
+) -> impl Iterator<Item = Metric> {
+    counts.flat_map(move |(count, label)| {
+        let field = Field {
+            name,
+            value: Value::Count(count),
+            unit: MetricUnit::Number,
+        };
+        field.metrics(Some(label))
+    })
 }
 
 fn copied(raw: Option<sys::mi_stats_t>) -> Result<Stats, StatsError> {

@@ -73,6 +73,13 @@ static mi_decl_noinline void mimalloc_sys_bitmap_zero(_Atomic(mi_bitmap_t*)* pbi
   }
 }
 
+// Upstream reads the pointer of a bitmap without care where it looks for a page. Another
+// thread may zero the bitmap meanwhile. The pointer that upstream read is not used, so
+// compilers drop the read.
+static inline mi_bitmap_t* mimalloc_sys_bitmap_of(mi_arena_pages_t* table, size_t bin) {
+  return mi_atomic_load_ptr_acquire(mi_bitmap_t, (_Atomic(mi_bitmap_t*)*)&table->pages_abandoned[bin]);
+}
+
 // Sets a bit. A thread that looks for pages meanwhile may still find the bitmap
 // without pages. A thread that got the page finds the bitmap with the page.
 static bool mimalloc_sys_bitmap_set(_Atomic(mi_bitmap_t*)* pbitmap, size_t idx, mi_heap_t* heap) {
@@ -86,10 +93,14 @@ static bool mimalloc_sys_bitmap_set(_Atomic(mi_bitmap_t*)* pbitmap, size_t idx, 
 }
 #define mi_arena_bitmap_init(slice_count, base) \
   mimalloc_sys_bitmap_init(slice_count, base, (uint8_t*)arena_pages + bitmap_base)
+#define mi_bitmap_try_find_and_claim(bitmap, tseq, pidx, claim, arg) \
+  (MI_UNUSED(bitmap), \
+   mi_bitmap_try_find_and_claim(mimalloc_sys_bitmap_of(arena_pages, info->bin), tseq, pidx, claim, arg))
 #define mi_bitmap_set(bitmap, idx) \
   mimalloc_sys_bitmap_set((_Atomic(mi_bitmap_t*)*)&(bitmap), idx, mi_page_heap(page))
 #endif
 #include "arena/arena-page.c"
 #undef mi_heap_zalloc_aligned
 #undef mi_arena_bitmap_init
+#undef mi_bitmap_try_find_and_claim
 #undef mi_bitmap_set

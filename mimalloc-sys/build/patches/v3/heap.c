@@ -12,6 +12,12 @@
 // could only abort. The patch initialises the thread again when it asks for a
 // theap, as mimalloc did up to 3.6.1.
 //
+// `mi_heap_free_theaps` frees the theaps of a heap one by one. Freeing the pages of a
+// later theap updates statistics through this thread's theap of the heap, which was
+// freed if it came first. The patch forgets this thread's theap before any is freed.
+//
+// The sampled blocks of a heap that ends leave the list of sample-profile.c.
+//
 // Each heap gets a tail, and a function that resets the heap in place.
 #include "mimalloc/heap/theap.h"
 #include "mimalloc/prim/prim-tls.h"
@@ -38,6 +44,16 @@ static mi_theap_t* mimalloc_sys_theap_create(mi_heap_t* heap, mi_tld_t* tld) {
   }
   return theap;
 }
+static void mimalloc_sys_theap_decref(mi_heap_t* heap, mi_theap_t* theap) {
+  if (!mi_is_heap_main(heap) && _mi_thread_local_get(heap->theap) != NULL) { _mi_thread_local_set(heap->theap, NULL); }
+  _mi_theap_decref(theap);
+}
+static void mimalloc_sys_detach_theaps(mi_heap_t* heap) {
+  if (!mi_is_heap_main(heap)) { mimalloc_sys_samples_done(heap, false); }   // blocks may go to the main heap
+  _mi_heap_detach_theaps(heap);
+}
+#define _mi_heap_detach_theaps(heap) mimalloc_sys_detach_theaps(heap)
+#define _mi_theap_decref(theap) mimalloc_sys_theap_decref(heap, theap)
 #define _mi_theap_create(of_heap, with_tld) mimalloc_sys_theap_create(of_heap, with_tld)
 #define mi_heap_zalloc(heap, size) mi_heap_zalloc(heap, (size) + sizeof(mimalloc_sys_tail_t))
 #define _mi_meta_zalloc(subproc, size, memid) \
@@ -48,6 +64,8 @@ static mi_theap_t* mimalloc_sys_theap_create(mi_heap_t* heap, mi_tld_t* tld) {
 #undef _mi_thread_is_done
 #undef mi_theap_get_default
 #undef _mi_theap_create
+#undef _mi_theap_decref
+#undef _mi_heap_detach_theaps
 #undef _mi_error_message
 
 #undef mi_heap_zalloc

@@ -9,13 +9,16 @@
 #endif
 
 // What stands behind each heap that `mi_heap_new` makes. The main heap has none.
+typedef struct mimalloc_sys_sample_s mimalloc_sys_sample_t;
 typedef struct mimalloc_sys_tail_s {
   _Atomic(size_t) theap_count;    // theaps that were ever made for the heap
   _Atomic(size_t) is_resettable;  // full pages stay with their theap
+  mimalloc_sys_sample_t* samples; // the profiler's sampled blocks (sample-profile.c)
 } mimalloc_sys_tail_t;
 static inline mimalloc_sys_tail_t* mimalloc_sys_tail(mi_heap_t* heap) {
   return (mimalloc_sys_tail_t*)((uint8_t*)heap + sizeof(mi_heap_t));
 }
+void mimalloc_sys_samples_done(mi_heap_t* heap, bool are_freed);
 
 // See arena-page.c. Upstream's assertions look into each bitmap, and secure builds
 // keep the bitmaps in the metadata, all of which is zeroed.

@@ -7,10 +7,18 @@ void mi_cdecl mimalloc_sys_heap_make_resettable(mi_heap_t* heap) {
   mi_atomic_store_relaxed(&mimalloc_sys_tail(heap)->is_resettable, 1);
 }
 
+// Copies what was set for a heap to a heap that takes its place.
+void mi_cdecl mimalloc_sys_heap_copy_settings(mi_heap_t* to, mi_heap_t* from) {
+  to->numa_node = from->numa_node;
+  mi_atomic_store_relaxed(&to->debug_fill_preserve, mi_atomic_load_relaxed(&from->debug_fill_preserve));
+  mi_atomic_store_ptr_release(mi_profiler_t, &to->profiler, mi_atomic_load_ptr_acquire(mi_profiler_t, &from->profiler));
+}
+
 #if MI_GUARDED || MI_TRACK_ENABLED || MI_DEBUG>1 || MI_QSBR || MI_MTE
 
 bool mi_cdecl mimalloc_sys_heap_reset(mi_heap_t* heap, size_t keep) {
-  MI_UNUSED(heap); MI_UNUSED(keep);
+  MI_UNUSED(keep);
+  mimalloc_sys_samples_done(heap, true);
   return false;
 }
 
@@ -72,10 +80,11 @@ bool mi_cdecl mimalloc_sys_heap_reset(mi_heap_t* heap, size_t keep) {
   mimalloc_sys_tail_t* const tail = mimalloc_sys_tail(heap);
   const size_t theap_count = mi_atomic_load_acquire(&tail->theap_count);
   if (theap_count == 0) return true;              // nothing was ever allocated
+  if mi_unlikely(tail->samples != NULL) { mimalloc_sys_samples_done(heap, true); }
   if (theap_count != 1 || mi_atomic_load_relaxed(&tail->is_resettable) == 0) return false;
   mi_theap_t* const theap = _mi_heap_theap_peek(heap);
-  // The only theap has to be this thread's. A heap with sampled blocks is destroyed.
-  if (theap == NULL || !mi_theap_is_initialized(theap) || theap->sample_rate != 0 || theap->allow_page_abandon) return false;
+  // The only theap has to be this thread's.
+  if (theap == NULL || !mi_theap_is_initialized(theap) || theap->allow_page_abandon) return false;
   if (theap->page_count > 32 + keep / (32*MI_KiB)) return false;
   if (heap->os_abandoned_pages != NULL) return false;
   #if !MIMALLOC_SYS_LAZY_BITMAPS   // else a heap with an abandoned page is not resettable

@@ -79,6 +79,14 @@ pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> b
     unsafe { dead::reset(heap, keep) }
 }
 
+/// Does nothing: heaps of this engine have no settings that a reset keeps.
+///
+/// # Safety
+///
+/// No preconditions; `unsafe` as for engine v3.
+#[inline(always)]
+pub(crate) unsafe fn copy_settings(_to: *mut sys::mi_heap_t, _from: *mut sys::mi_heap_t) {}
+
 /// Undoes [`keep`].
 ///
 /// # Safety

@@ -7,6 +7,7 @@
 //! | [`give_way`] | the function of the operating system |
 //! | [`Stopwatch`] | there is no clock, so no time passes |
 //! | [`IS_STDERR_OURS`], [`write_stderr`] | C writes to standard error |
+//! | [`resident`] | `None`: Linux tells the resident memory in a file |
 //! | [`abort`] | two panics |
 
 #[cfg(feature = "std")]

@@ -65,6 +65,11 @@ pub(crate) const IS_STDERR_OURS: bool = false;
 /// Does nothing.
 pub(crate) fn write_stderr(_text: &[u8]) {}
 
+/// Returns `None`: files can't be read.
+pub(crate) fn resident() -> Option<usize> {
+    None
+}
+
 /// Ends the process: a panic during a panic aborts.
 pub(crate) fn abort(reason: &str) -> ! {
     struct Abort<'a>(&'a str);

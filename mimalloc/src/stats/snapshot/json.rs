@@ -2,7 +2,8 @@
 
 use core::fmt::{self, Write};
 
-use super::{Bin, StatCount, Stats, StatsError, Value};
+use super::{Bin, StatCount, Stats, StatsError};
+use crate::stats::metric::Value;
 use crate::stats::{ProcessInfo, process_info};
 use crate::version;
 
@@ -39,7 +40,7 @@ impl Stats {
             process.write_json(out)?;
             writeln!(out, ",")?;
         }
-        self.try_for_each(|field| {
+        for field in self.fields() {
             write!(out, "  \"{}\": ", field.name)?;
             match field.value {
                 Value::Counter(total) => write!(out, "{total}")?,
@@ -49,8 +50,8 @@ impl Stats {
                     write!(out, " }}")?;
                 }
             }
-            writeln!(out, ",")
-        })?;
+            writeln!(out, ",")?;
+        }
         write_list("malloc_bins", self.malloc_bins(), write_bin, out)?;
         writeln!(out, ",")?;
         write_list("page_bins", self.page_bins(), write_bin, out)?;

@@ -2,15 +2,18 @@
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::{Stats, Value};
+use super::Stats;
+use crate::stats::metric::Value;
 
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Stats", Self::FIELDS)?;
-        self.try_for_each(|field| match field.value {
-            Value::Count(count) => out.serialize_field(field.name, &count),
-            Value::Counter(total) => out.serialize_field(field.name, &total),
-        })?;
+        let mut out = serializer.serialize_struct("Stats", Self::ALL_FIELDS)?;
+        for field in self.fields() {
+            match field.value {
+                Value::Count(count) => out.serialize_field(field.name, &count)?,
+                Value::Counter(total) => out.serialize_field(field.name, &total)?,
+            }
+        }
         out.serialize_field("malloc_bins", &Seq(|| self.malloc_bins()))?;
         out.serialize_field("page_bins", &Seq(|| self.page_bins()))?;
         if self.chunks().is_some() {

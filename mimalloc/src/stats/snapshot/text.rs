@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{Bin, Quantity, StatCount, Stats, Value};
+use super::{Bin, MetricUnit, StatCount, Stats};
+use crate::stats::metric::Value;
 
 impl fmt::Display for Stats {
     /// Writes a table of all values that are not zero. The table is made in
@@ -13,15 +14,17 @@ impl fmt::Display for Stats {
             "{:<28}{:>12}{:>12}{:>12}",
             "", "total", "peak", "current"
         )?;
-        self.try_for_each(|field| match field.value {
-            Value::Counter(0) => Ok(()),
-            Value::Counter(total) => {
-                let total = i64::try_from(total).unwrap_or(i64::MAX);
-                writeln!(f, "{:<28}{:>12}", field.name, Amount(total, field.quantity))
+        for field in self.fields() {
+            match field.value {
+                Value::Counter(0) => {}
+                Value::Counter(total) => {
+                    let total = i64::try_from(total).unwrap_or(i64::MAX);
+                    writeln!(f, "{:<28}{:>12}", field.name, Amount(total, field.unit))?;
+                }
+                Value::Count(count) if count == StatCount::default() => {}
+                Value::Count(count) => row(f, &field.name, count, field.unit)?,
             }
-            Value::Count(count) if count == StatCount::default() => Ok(()),
-            Value::Count(count) => row(f, &field.name, count, field.quantity),
-        })?;
+        }
         write_bins(f, "blocks of", self.malloc_bins())?;
         write_bins(f, "pages of blocks of", self.page_bins())
     }
@@ -35,14 +38,19 @@ fn write_bins(
     for bin in bins.filter(|bin| bin.count != StatCount::default()) {
         let size = i64::try_from(bin.block_size).unwrap_or(i64::MAX);
         match size {
-            0 => row(f, &format_args!("{name} more"), bin.count, Quantity::Number)?,
+            0 => row(
+                f,
+                &format_args!("{name} more"),
+                bin.count,
+                MetricUnit::Number,
+            )?,
             _ => {
-                let size = Amount(size, Quantity::Bytes);
+                let size = Amount(size, MetricUnit::Bytes);
                 row(
                     f,
                     &format_args!("{name} {size}"),
                     bin.count,
-                    Quantity::Number,
+                    MetricUnit::Number,
                 )?;
             }
         }
@@ -54,7 +62,7 @@ fn row(
     f: &mut fmt::Formatter<'_>,
     name: &dyn fmt::Display,
     count: StatCount,
-    quantity: Quantity,
+    unit: MetricUnit,
 ) -> fmt::Result {
     let name = Padded(name);
     let StatCount {
@@ -62,24 +70,19 @@ fn row(
         peak,
         current,
     } = count;
-    write!(f, "{name:<28}{:>12}", Amount(total, quantity))?;
-    writeln!(
-        f,
-        "{:>12}{:>12}",
-        Amount(peak, quantity),
-        Amount(current, quantity)
-    )
+    write!(f, "{name:<28}{:>12}", Amount(total, unit))?;
+    writeln!(f, "{:>12}{:>12}", Amount(peak, unit), Amount(current, unit))
 }
 
 /// Displays a number with a unit that keeps the number short; width and
 /// alignment apply.
-struct Amount(i64, Quantity);
+struct Amount(i64, MetricUnit);
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (base, units): (u64, _) = match self.1 {
-            Quantity::Bytes => (1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
-            Quantity::Number => (1000, ["", "k", "M", "G", "T"]),
+            MetricUnit::Bytes => (1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
+            _ => (1000, ["", "k", "M", "G", "T"]),
         };
         let sign = if self.0 < 0 { "-" } else { "" };
         let (mut whole, mut tenth, mut unit) = (self.0.unsigned_abs(), 0, 0);
@@ -137,17 +140,20 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
-        assert_eq!(Amount(0, Quantity::Bytes).to_string(), "0 B");
-        assert_eq!(Amount(1023, Quantity::Bytes).to_string(), "1023 B");
-        assert_eq!(Amount(1536, Quantity::Bytes).to_string(), "1.5 KiB");
-        assert_eq!(Amount(-(1 << 30), Quantity::Bytes).to_string(), "-1.0 GiB");
+        assert_eq!(Amount(0, MetricUnit::Bytes).to_string(), "0 B");
+        assert_eq!(Amount(1023, MetricUnit::Bytes).to_string(), "1023 B");
+        assert_eq!(Amount(1536, MetricUnit::Bytes).to_string(), "1.5 KiB");
         assert_eq!(
-            Amount(i64::MIN, Quantity::Number).to_string(),
+            Amount(-(1 << 30), MetricUnit::Bytes).to_string(),
+            "-1.0 GiB"
+        );
+        assert_eq!(
+            Amount(i64::MIN, MetricUnit::Number).to_string(),
             "-9223372.0T".replace("T", " T")
         );
-        assert_eq!(Amount(12_345, Quantity::Number).to_string(), "12.3 k");
+        assert_eq!(Amount(12_345, MetricUnit::Number).to_string(), "12.3 k");
         assert_eq!(
-            std::format!("{:>8}|", Amount(7, Quantity::Number)),
+            std::format!("{:>8}|", Amount(7, MetricUnit::Number)),
             "       7|"
         );
     }

@@ -1,6 +1,6 @@
 //! What engine v2 (mimalloc 2.5.2) counts.
 
-use super::{ChunkKind, StatCount};
+use crate::stats::{ChunkKind, StatCount};
 
 stats! {
     /// mimalloc pages: areas of blocks of one size.

@@ -2,8 +2,9 @@
 
 use mimalloc_sys as sys;
 
-use super::{ChunkKind, StatCount, StatsError};
+use super::StatsError;
 use crate::raw::engine;
+use crate::stats::{ChunkKind, StatCount};
 
 stats! {
     /// mimalloc pages: areas of blocks of one size.

@@ -30,6 +30,17 @@ pub(crate) unsafe fn keep(heap: *mut sys::mi_heap_t) {
 /// `heap` is live and not a main heap, no block of it is used again, and no other
 /// thread uses the heap during the call.
 pub(crate) unsafe fn reset_in_place(heap: *mut sys::mi_heap_t, keep: usize) -> bool {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises a live heap that no other thread uses, and blocks
+    // that are not used again.
     unsafe { sys::mimalloc_sys_heap_reset(heap, keep) }
+}
+
+/// Copies what was set for a heap to a heap that takes its place.
+///
+/// # Safety
+///
+/// Both heaps are live, and no thread has allocated in `to` yet.
+pub(crate) unsafe fn copy_settings(to: *mut sys::mi_heap_t, from: *mut sys::mi_heap_t) {
+    // SAFETY: the caller promises live heaps and an unused `to`.
+    unsafe { sys::mimalloc_sys_heap_copy_settings(to, from) };
 }

@@ -29,3 +29,10 @@ pub(crate) unsafe fn keep(_heap: *mut sys::mi_heap_t) {}
 pub(crate) unsafe fn reset_in_place(_heap: *mut sys::mi_heap_t, _keep: usize) -> bool {
     false
 }
+
+/// Does nothing: no function tells what was set for a heap.
+///
+/// # Safety
+///
+/// No preconditions; `unsafe` as for the pinned source.
+pub(crate) unsafe fn copy_settings(_to: *mut sys::mi_heap_t, _from: *mut sys::mi_heap_t) {}

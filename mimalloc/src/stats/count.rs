@@ -17,6 +17,18 @@ pub struct StatCount {
     pub current: i64,
 }
 
+#[allow(dead_code, reason = "old versions have no statistics")]
+impl StatCount {
+    /// Returns the increases since `before`, with the highest and the current
+    /// value of `self`.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            total: self.total.saturating_sub(before.total).max(0),
+            ..self
+        }
+    }
+}
+
 /// One size class of blocks or of mimalloc pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
