@@ -1,9 +1,9 @@
 //! All statistics in the text form that Prometheus reads.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
-use serde_json::Value;
+use mimalloc::stats::{Metric, MetricKind, Stats, process_info};
 
 /// Collects samples, and writes those of one name together, as the form asks.
 #[derive(Default)]
@@ -15,43 +15,26 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Adds each statistic of mimalloc and of the process.
     pub(crate) fn add_mimalloc(&mut self) {
-        let mut json = String::new();
-        if mimalloc::stats::write_json(&mut json).is_err() {
-            return;
+        if let Ok(stats) = Stats::get() {
+            stats.metrics().for_each(|metric| self.add_metric(&metric));
         }
-        if let Ok(Value::Object(statistics)) = serde_json::from_str(&json) {
-            for (name, value) in &statistics {
-                self.add_json(&format!("mimalloc_{name}"), value, "");
-            }
-        }
+        let process = process_info();
+        process
+            .metrics()
+            .for_each(|metric| self.add_metric(&metric));
     }
 
-    /// Adds numbers, counts that have `current`, `peak` and `total`, and lists of
-    /// counts.
-    fn add_json(&mut self, name: &str, value: &Value, labels: &str) {
-        match value {
-            Value::Number(number) => self.add(name, "gauge", labels, number),
-            Value::Array(bins) => {
-                for (at, bin) in bins.iter().enumerate() {
-                    // Two classes may have one size.
-                    let class = bin.get("block_size").or(bin.get("bin"));
-                    let class = class.map(Value::to_string).unwrap_or_default();
-                    let class = class.trim_matches('"');
-                    self.add_json(name, bin, &format!("{{bin=\"{at}\",class=\"{class}\"}}"));
-                }
-            }
-            Value::Object(count) => {
-                for (part, value) in count {
-                    match part.as_str() {
-                        "current" => self.add_json(name, value, labels),
-                        "total" => self.add(&format!("{name}_total"), "counter", labels, value),
-                        "block_size" | "bin" => {}
-                        _ => self.add_json(&format!("{name}_{part}"), value, labels),
-                    }
-                }
-            }
-            _ => {}
-        }
+    fn add_metric(&mut self, metric: &Metric) {
+        let (ending, kind) = match metric.kind {
+            MetricKind::Total => ("_total", "counter"),
+            MetricKind::Peak => ("_peak", "gauge"),
+            _ => ("", "gauge"),
+        };
+        let name = format!("mimalloc_{}{ending}", metric.name);
+        let labels = metric.label.map_or(String::new(), |label| {
+            format!("{{{}=\"{label}\"}}", label.key())
+        });
+        self.add(&name, kind, &labels, metric.value);
     }
 
     /// Adds a sample. `labels` has its braces, or is empty.
@@ -60,7 +43,7 @@ impl Metrics {
         name: &str,
         kind: &'static str,
         labels: &str,
-        value: impl std::fmt::Display,
+        value: impl Display,
     ) {
         let (_, lines) = self
             .families

@@ -94,7 +94,10 @@ impl App {
         } else {
             Memory::Heaps {
                 // Each heap has an exclusive arena: that is the limit of a request.
-                pool: HeapPool::options().build_in_arenas(options.heaps, options.limit)?,
+                // An idle heap keeps what most requests need.
+                pool: HeapPool::options()
+                    .keep_bytes((options.limit / 16).max(1 << 20))
+                    .build_in_arenas(options.heaps, options.limit)?,
                 turns: Semaphore::new(options.heaps),
             }
         };

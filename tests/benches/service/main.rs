@@ -41,10 +41,11 @@ fn main() -> Result<(), Error> {
         .enable_all()
         .build()?;
     println!("{CONNECTIONS} connections, {ROUNDS} rounds of {ROUND:?} for each row");
+    println!("CPU: processor time of the server for a request; also exact on a busy machine");
     for records in [1, 30, 1_000] {
         let body = document(records);
         println!("\nrequests of {} bytes", body.len());
-        println!("requests/s   median     p99   peak  allocator");
+        println!("requests/s      CPU    median       p99     peak  allocator");
         let mut servers = ROWS.map(|(_, program, global)| Server::start(program, global));
         for _ in 0..ROUNDS {
             for server in &mut servers {
@@ -52,7 +53,8 @@ fn main() -> Result<(), Error> {
             }
         }
         for (server, (name, ..)) in servers.into_iter().zip(ROWS) {
-            server.report(name);
+            let cpu = runtime.block_on(server.cpu())?;
+            server.report(name, cpu);
         }
     }
     Ok(())
@@ -141,7 +143,18 @@ impl Server {
         Ok(())
     }
 
-    fn report(mut self, name: &str) {
+    /// Returns the processor time that the server has used.
+    async fn cpu(&self) -> Result<Duration, Error> {
+        let (_, text) = Client::connect(self.address).await?.get("/metrics").await?;
+        let parts = std::str::from_utf8(&text)?.lines().filter_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            let counts = name.contains("user_msecs") || name.contains("system_msecs");
+            counts.then(|| value.parse::<u64>().ok())?
+        });
+        Ok(Duration::from_millis(parts.sum()))
+    }
+
+    fn report(mut self, name: &str, cpu: Duration) {
         self.times.sort_unstable();
         self.rates.sort_unstable_by(f64::total_cmp);
         let micros = |part: usize| {
@@ -149,8 +162,9 @@ impl Server {
             self.times[at].as_micros()
         };
         println!(
-            "{:>10.0} {:>5} µs {:>4} µs {:>6}  {name}",
+            "{:>10.0} {:>5} µs {:>6} µs {:>6} µs {:>8}  {name}",
             self.rates[self.rates.len() / 2],
+            cpu.as_micros() / self.times.len() as u128,
             micros(50),
             micros(99),
             self.peak().unwrap_or_default(),

@@ -12,6 +12,7 @@ mod document;
 mod heap_map;
 #[path = "../../../mimalloc/examples/service/metrics.rs"]
 mod metrics;
+#[allow(dead_code, reason = "has a text for the example")]
 #[path = "../../../mimalloc/examples/service/options.rs"]
 mod options;
 #[cfg(not(feature = "v2"))]
