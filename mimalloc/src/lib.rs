@@ -73,7 +73,7 @@ pub use crate::heap_string::HeapString;
 pub use crate::local_heap::LocalHeap;
 pub use crate::option::{Option, OptionError};
 #[cfg(all(mimalloc_profiler, feature = "std"))]
-pub use crate::profiler::temporary::SnapshotError;
+pub use crate::profiler::with_std::SnapshotError;
 #[cfg(mimalloc_profiler)]
 pub use crate::profiler::{Profiler, ProfilerError, ProfilerOptions};
 pub use crate::shared_heap::SharedHeap;

@@ -12,7 +12,7 @@ use pprof_mappings::Files;
 
 mod pprof_mappings;
 #[cfg(feature = "std")]
-pub(crate) mod temporary;
+pub(crate) mod with_std;
 
 /// Samples the heap with mimalloc's own profiler: takes the call stack of one
 /// allocation about every so many bytes, and writes profiles for `pprof`.
@@ -144,26 +144,6 @@ impl ProfilerOptions {
     pub fn text(mut self, text: bool) -> Self {
         self.text = text;
         self
-    }
-
-    /// Makes a profiler that writes to `<base>.0001.pb`, `<base>.0002.pb` and so
-    /// on, over files that are there.
-    ///
-    /// Calls `mi_pprof_profiler_new`.
-    ///
-    /// # Errors
-    ///
-    /// [`ProfilerError::InvalidBase`], [`ProfilerError::OutOfMemory`] or
-    /// [`ProfilerError::TooManyHeaps`].
-    #[cfg(feature = "std")]
-    #[doc(alias = "mi_pprof_profiler_new")]
-    pub fn create(self, base: impl AsRef<std::path::Path>) -> Result<Profiler, ProfilerError> {
-        let base = base.as_ref().as_os_str();
-        #[cfg(unix)]
-        let base = std::os::unix::ffi::OsStrExt::as_bytes(base);
-        #[cfg(not(unix))]
-        let base = base.to_str().ok_or(ProfilerError::InvalidBase)?.as_bytes();
-        self.create_bytes(base)
     }
 
     /// Makes a profiler like `create`, for a base that is a C string.

@@ -14,6 +14,7 @@ use crate::raw;
 mod preset;
 
 pub use preset::Preset;
+pub(crate) use preset::{Line, line};
 
 /// 1024 bytes.
 #[allow(non_upper_case_globals, reason = "the unit's own spelling")]

@@ -105,15 +105,11 @@ macro_rules! impl_allocator {
 }
 
 /// Implements one version of the trait for a heap of a pool, where there are pools.
-#[cfg(mimalloc_heap_pool)]
 macro_rules! impl_pooled {
     ($($implementation:tt)*) => {
+        #[cfg(mimalloc_heap_pool)]
         impl_allocator!($($implementation)*);
     };
-}
-#[cfg(not(mimalloc_heap_pool))]
-macro_rules! impl_pooled {
-    ($($implementation:tt)*) => {};
 }
 
 #[cfg(feature = "allocator-api2-02")]

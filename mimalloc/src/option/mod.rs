@@ -26,6 +26,7 @@ mod linked;
 
 use linked::INFO;
 pub use linked::Option;
+pub(crate) use linked::PRESETS;
 
 impl Option {
     const fn info(self) -> &'static Info {

@@ -1,5 +1,7 @@
 //! The options of engine v2 (mimalloc 2.5.2).
 
+use crate::startup::{Line, line};
+
 options! {
     /// Prints error and warning messages.
     ShowErrors = mi_option_show_errors,
@@ -226,3 +228,13 @@ options! {
         "MIMALLOC_ALLOW_THP", Flag, Live, Safe,
         default "1; 0 on Android", former [];
 }
+
+/// The names of the presets of [`startup_options!`](crate::startup_options), and
+/// their options.
+///
+/// A preset has only options that were measured to matter. `docs/memory.md` has
+/// the same options, and what each preset saves and costs.
+pub(crate) const PRESETS: [(&str, &[Line]); 2] = [
+    ("small_memory", &[line("allow_thp", 0)]),
+    ("speed", &[line("purge_delay", 400)]),
+];

@@ -1,5 +1,7 @@
 //! The options of engine v3 (mimalloc 3.6.2).
 
+use crate::startup::{Line, line};
+
 options! {
     /// Prints error and warning messages.
     ShowErrors = mi_option_show_errors,
@@ -326,3 +328,22 @@ options! {
         "MIMALLOC_MTE", Level, Startup, Safe,
         default "1", former [];
 }
+
+/// The names of the presets of [`startup_options!`](crate::startup_options), and
+/// their options.
+///
+/// A preset has only options that were measured to matter. `docs/memory.md` has
+/// the same options, and what each preset saves and costs.
+pub(crate) const PRESETS: [(&str, &[Line]); 2] = [
+    (
+        "small_memory",
+        &[line("allow_thp", 0), line("purge_delay", 25)],
+    ),
+    (
+        "speed",
+        &[
+            line("arena_purge_immediate_size", 1 << 30),
+            line("stats_merge_threshold", 64 << 20),
+        ],
+    ),
+];

@@ -9,7 +9,7 @@ use core::ffi::c_void;
 use mimalloc_sys as sys;
 
 use super::size_class::is_never_aligned;
-use super::theap_cache::HeapId;
+use super::theap_cache::{self, HeapId};
 use super::{engine, thread};
 
 /// Lists the C entries of one place to allocate from.
@@ -92,7 +92,6 @@ unsafe impl RawAlloc for DefaultHeap {
         unsafe { engine::zalloc_small(size) }
     }
 
-    #[cfg(mimalloc_inline_alloc)]
     #[inline(always)]
     unsafe fn take_small(self, size: usize) -> *mut c_void {
         // SAFETY: the caller promises `size <= SMALL_MAX`, the entry's bound
@@ -197,68 +196,12 @@ mod zalloc_small {
     pub(super) use mimalloc_sys::mi_heap_zalloc_small as heap_zalloc_small;
 }
 
-/// Calls an entry of the heap.
-#[cfg(not(mimalloc_theap_cache))]
-macro_rules! heap_or_theap {
-    ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {
-        // SAFETY: `new` makes its caller promise a usable heap; the caller
-        // promises the arguments.
-        unsafe { $plain($heap.heap, $($argument),*) }
-    };
-}
-
-/// Calls the same entry of the thread's theap, which the thread caches.
-#[cfg(mimalloc_theap_cache)]
-macro_rules! heap_or_theap {
-    ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {{
-        #[cold]
-        #[inline(never)]
-        unsafe fn not_last(heap: HeapBackend, $($argument: $type),*) -> *mut c_void {
-            if let Some(theap) = super::theap_cache::find(heap.id) {
-                // SAFETY: this thread cached the theap for this live heap, and
-                // the cache is cleared before the theap ends (upstream.md:
-                // theap lifetime, theap thread end).
-                let theap = unsafe { engine::LocalBackend::new(theap) };
-                // SAFETY: the theap is this thread's; the caller promises the
-                // arguments.
-                return unsafe { theap.$entry($($argument),*) };
-            }
-            // SAFETY: `new` makes its caller promise that the heap is live.
-            let theap = unsafe { engine::find_theap(heap.heap) };
-            // SAFETY: this thread found the theap just now, for a heap that
-            // lives.
-            let backend = unsafe { engine::LocalBackend::new(theap) };
-            // SAFETY: a failed lookup gives a theap in which each allocation is
-            // null (upstream.md: theap failure); the caller promises the
-            // arguments.
-            let block = unsafe { backend.$entry($($argument),*) };
-            if !block.is_null() {
-                // SAFETY: a theap that returns a block is not the constant one,
-                // so it is this thread's theap of the live heap.
-                unsafe { super::theap_cache::remember(heap.id, theap) };
-            }
-            block
-        }
-        if let Some(theap) = super::theap_cache::last($heap.id) {
-            // SAFETY: this thread cached the theap for this live heap, and the
-            // cache is cleared before the theap ends (upstream.md: theap
-            // lifetime, theap thread end).
-            let theap = unsafe { engine::LocalBackend::new(theap) };
-            // SAFETY: the theap is this thread's; the caller promises the
-            // arguments.
-            return unsafe { theap.$entry($($argument),*) };
-        }
-        // SAFETY: the caller promises a usable heap and the arguments.
-        unsafe { not_last($heap, $($argument),*) }
-    }};
-}
-
 /// Defines entries that use the thread's theap where the thread caches theaps.
 macro_rules! entries {
     ($($entry:ident($($argument:ident: $type:ty),*) -> $plain:path;)*) => {$(
         #[inline(always)]
         unsafe fn $entry(self, $($argument: $type),*) -> *mut c_void {
-            heap_or_theap!($plain, $entry, self $(, $argument: $type)*)
+            theap_cache::heap_or_theap!($plain, $entry, self $(, $argument: $type)*)
         }
     )*};
 }

@@ -160,6 +160,56 @@ mod imp {
             cache.entries[heap.place()].set(heap, theap);
         });
     }
+
+    /// Calls an entry of the thread's theap of the heap, which the thread caches.
+    /// `$entry` has the name, and `$plain` is the heap's own.
+    macro_rules! heap_or_theap {
+        ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {{
+            #[cold]
+            #[inline(never)]
+            unsafe fn not_last(
+                heap: $crate::raw::backend::HeapBackend,
+                $($argument: $type),*
+            ) -> *mut core::ffi::c_void {
+                if let Some(theap) = $crate::raw::theap_cache::find(heap.id) {
+                    // SAFETY: this thread cached the theap for this live heap, and
+                    // the cache is cleared before the theap ends (upstream.md:
+                    // theap lifetime, theap thread end).
+                    let theap = unsafe { $crate::raw::engine::LocalBackend::new(theap) };
+                    // SAFETY: the theap is this thread's; the caller promises the
+                    // arguments.
+                    return unsafe { theap.$entry($($argument),*) };
+                }
+                // SAFETY: `new` makes its caller promise that the heap is live.
+                let theap = unsafe { $crate::raw::engine::find_theap(heap.heap) };
+                // SAFETY: this thread found the theap just now, for a heap that
+                // lives.
+                let backend = unsafe { $crate::raw::engine::LocalBackend::new(theap) };
+                // SAFETY: a failed lookup gives a theap in which each allocation is
+                // null (upstream.md: theap failure); the caller promises the
+                // arguments.
+                let block = unsafe { backend.$entry($($argument),*) };
+                if !block.is_null() {
+                    // SAFETY: a theap that returns a block is not the constant one,
+                    // so it is this thread's theap of the live heap.
+                    unsafe { $crate::raw::theap_cache::remember(heap.id, theap) };
+                }
+                block
+            }
+            if let Some(theap) = $crate::raw::theap_cache::last($heap.id) {
+                // SAFETY: this thread cached the theap for this live heap, and the
+                // cache is cleared before the theap ends (upstream.md: theap
+                // lifetime, theap thread end).
+                let theap = unsafe { $crate::raw::engine::LocalBackend::new(theap) };
+                // SAFETY: the theap is this thread's; the caller promises the
+                // arguments.
+                return unsafe { theap.$entry($($argument),*) };
+            }
+            // SAFETY: the caller promises a usable heap and the arguments.
+            unsafe { not_last($heap, $($argument),*) }
+        }};
+    }
+    pub(crate) use heap_or_theap;
 }
 
 #[cfg(not(mimalloc_theap_cache))]
@@ -176,4 +226,14 @@ mod imp {
             Self
         }
     }
+
+    /// Calls an entry of the heap.
+    macro_rules! heap_or_theap {
+        ($plain:path, $entry:ident, $heap:expr $(, $argument:ident: $type:ty)*) => {
+            // SAFETY: `new` makes its caller promise a usable heap; the caller
+            // promises the arguments.
+            unsafe { $plain($heap.heap, $($argument),*) }
+        };
+    }
+    pub(crate) use heap_or_theap;
 }

@@ -1,36 +1,12 @@
 //! The presets of [`startup_options!`](crate::startup_options).
 //!
-//! A preset has only options that were measured to matter. `docs/memory.md` has
-//! the same options, and what each preset saves and costs.
+//! The list of the presets is that of the linked engine, behind the options.
 
 use super::Setting;
-use crate::option::{Option, same};
+use crate::option::{Option, PRESETS, same};
 
 /// One option of a preset; `None` if the linked system library lacks the option.
-type Line = core::option::Option<Setting>;
-
-/// The names of the presets, and their options.
-#[cfg(mimalloc_v3)]
-const PRESETS: [(&str, &[Line]); 2] = [
-    (
-        "small_memory",
-        &[line("allow_thp", 0), line("purge_delay", 25)],
-    ),
-    (
-        "speed",
-        &[
-            line("arena_purge_immediate_size", 1 << 30),
-            line("stats_merge_threshold", 64 << 20),
-        ],
-    ),
-];
-
-/// The names of the presets, and their options.
-#[cfg(mimalloc_v2)]
-const PRESETS: [(&str, &[Line]); 2] = [
-    ("small_memory", &[line("allow_thp", 0)]),
-    ("speed", &[line("purge_delay", 400)]),
-];
+pub(crate) type Line = core::option::Option<Setting>;
 
 /// A preset of [`startup_options!`](crate::startup_options), or none.
 #[doc(hidden)]
@@ -62,7 +38,7 @@ impl Preset {
 }
 
 /// Makes an option of a preset, unless the linked library lacks the option.
-const fn line(name: &str, value: usize) -> Line {
+pub(crate) const fn line(name: &str, value: usize) -> Line {
     if let Some(option) = Option::from_name(name) {
         if !option.is_supported() {
             return None;

@@ -6,7 +6,6 @@
 /// be below zero for a while, and `peak` is an estimate when several threads
 /// take part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "mi_stat_count_t")]
 pub struct StatCount {
     /// The sum of all increases.
@@ -31,7 +30,6 @@ impl StatCount {
 
 /// One size class of blocks or of mimalloc pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Bin {
     /// The block size in bytes; 0 for the last class, that of all larger blocks.
     pub block_size: usize,
@@ -41,7 +39,6 @@ pub struct Bin {
 
 /// Says how an arena's chunks (about 32 MiB each) are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "mi_chunkbin_t")]
 #[non_exhaustive]
 pub enum ChunkKind {

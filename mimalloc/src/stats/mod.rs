@@ -4,6 +4,8 @@ mod count;
 mod metric;
 mod print;
 mod process;
+#[cfg(feature = "serde")]
+mod serde;
 #[cfg(mimalloc_has_stats)]
 mod snapshot;
 #[cfg(not(mimalloc_has_stats))]

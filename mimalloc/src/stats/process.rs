@@ -8,7 +8,6 @@ use crate::raw::{self, runtime};
 
 /// Time, memory and page faults of the process, returned by [`process_info`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ProcessInfo {
     /// Time since mimalloc started, in whole milliseconds.

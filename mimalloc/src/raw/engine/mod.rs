@@ -14,7 +14,7 @@
 //! | [`default_heap`] | engine v3 has theaps, engine v2 heaps, as defaults |
 //! | [`LocalBackend`], [`local_backend`] | a theap on engine v3, the heap itself on v2 |
 //! | `guarded` | settings of a theap on engine v3, of a heap on v2 |
-//! | [`malloc_small`], [`zalloc_small`] | engine v3 has entries that take words |
+//! | [`malloc_small`], [`zalloc_small`], [`take_small`] | engine v3 has entries that take words, and one without a call |
 //! | [`destroying`], [`walking`] | engine v3 needs a lock |
 //! | [`collecting`], [`is_collect_on_purpose`] | engine v2 forces deferred frees when a thread ends |
 //! | [`initialize_thread`], [`ADMITS_ALL_THREADS`], [`thread_can_make_heaps`] | what C does on a thread for which there is no memory |

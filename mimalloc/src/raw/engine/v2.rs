@@ -364,6 +364,16 @@ pub(crate) unsafe fn malloc_small(size: usize) -> *mut c_void {
     unsafe { sys::mi_malloc_small(size) }
 }
 
+/// Returns null: no entry of this engine takes a block without a call.
+///
+/// # Safety
+///
+/// The caller promises what [`malloc_small`] lists.
+#[inline(always)]
+pub(crate) unsafe fn take_small(_size: usize) -> *mut c_void {
+    core::ptr::null_mut()
+}
+
 /// Allocates as [`malloc_small`] does, with all bytes zero.
 ///
 /// # Safety

@@ -34,9 +34,7 @@ use crate::raw::backend::HeapBackend;
 use crate::raw::thread;
 
 pub(crate) use lock::{destroying, walking};
-#[cfg(mimalloc_inline_alloc)]
-pub(crate) use small::take_small;
-pub(crate) use small::{malloc_small, zalloc_small};
+pub(crate) use small::{malloc_small, take_small, zalloc_small};
 pub(crate) use source::*;
 pub(crate) use theap::TheapBackend as LocalBackend;
 pub(crate) use theap::find as find_theap;

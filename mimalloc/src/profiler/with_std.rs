@@ -1,6 +1,6 @@
-//! Returns profiles as bytes. Upstream writes profiles to files only, so each
-//! profile goes through a file in a folder that only this user may enter, and
-//! that is removed at once.
+//! Takes paths of the standard library, and returns profiles as bytes. Upstream
+//! writes profiles to files only, so each profile of bytes goes through a file in
+//! a folder that only this user may enter, and that is removed at once.
 
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
@@ -33,6 +33,25 @@ pub enum SnapshotError {
 }
 
 impl ProfilerOptions {
+    /// Makes a profiler that writes to `<base>.0001.pb`, `<base>.0002.pb` and so
+    /// on, over files that are there.
+    ///
+    /// Calls `mi_pprof_profiler_new`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfilerError::InvalidBase`], [`ProfilerError::OutOfMemory`] or
+    /// [`ProfilerError::TooManyHeaps`].
+    #[doc(alias = "mi_pprof_profiler_new")]
+    pub fn create(self, base: impl AsRef<Path>) -> Result<Profiler, ProfilerError> {
+        let base = base.as_ref().as_os_str();
+        // Names of files are plain bytes on Unix only.
+        if !cfg!(unix) && base.to_str().is_none() {
+            return Err(ProfilerError::InvalidBase);
+        }
+        self.create_bytes(base.as_encoded_bytes())
+    }
+
     /// Makes a profiler without files of its own, for
     /// [`Profiler::snapshot_to_vec`].
     ///
