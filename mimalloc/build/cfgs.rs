@@ -234,7 +234,6 @@ pub(crate) const CFGS: &[Cfg] = &[
     has("mimalloc_has_theap_aligned", ONLY_V3, &["mi_theap_realloc_aligned",
         "mi_theap_zalloc_aligned"]),
     has("mimalloc_has_stats", BOTH, &["mi_stats_get", "mi_stats_get_json"]),
-    has("mimalloc_has_option_get_size", BOTH, &["mi_option_get_size"]),
     has("mimalloc_has_options_print", BOTH, &["mi_options_print"]),
     has("mimalloc_has_heap_new_ex", ONLY_V2, &["mi_heap_new_ex"]),
     has("mimalloc_has_heap_zalloc_small", BOTH, &["mi_heap_zalloc_small"]),

@@ -20,28 +20,13 @@ pub(crate) unsafe fn get(number: sys::mi_option_t) -> c_long {
     unsafe { sys::mi_option_get(number) }
 }
 
-/// Returns the value in bytes for options that are amounts of memory, and the
-/// value itself for others. Calls `mi_option_get_size`.
+/// Returns the value in bytes, as `mi_option_get_size` does, which old libraries
+/// lack. `unit` is the number of bytes that the value counts in.
 ///
 /// # Safety
 ///
 /// - `number` is the number of an option of the linked library; builds with
 ///   assertions abort on other numbers.
-#[cfg(mimalloc_has_option_get_size)]
-pub(crate) unsafe fn get_size(number: sys::mi_option_t, _unit: usize) -> usize {
-    // SAFETY: the caller promises an option of the linked library, whose word
-    // `mi_option_get_size` reads as `mi_option_get` does.
-    unsafe { sys::mi_option_get_size(number) }
-}
-
-/// Returns the value in bytes, in libraries without `mi_option_get_size`.
-/// `unit` is the number of bytes that the value counts in.
-///
-/// # Safety
-///
-/// - `number` is the number of an option of the linked library; builds with
-///   assertions abort on other numbers.
-#[cfg(not(mimalloc_has_option_get_size))]
 pub(crate) unsafe fn get_size(number: sys::mi_option_t, unit: usize) -> usize {
     // SAFETY: the caller promises an option of the linked library.
     let value = unsafe { get(number) };
