@@ -32,7 +32,7 @@ struct Taken {
 ///
 /// # Safety
 ///
-/// As for [`mimalloc_sys_theap_wmalloc_small`].
+/// The caller promises what [`mimalloc_sys_theap_wmalloc_small`] lists.
 #[inline(always)]
 unsafe fn take(theap: *mut mi_theap_t, wsize: usize) -> Taken {
     // SAFETY: the caller promises a theap, whose table of pages begins at this
@@ -105,7 +105,7 @@ pub unsafe fn mimalloc_sys_theap_wmalloc_small(
 ///
 /// # Safety
 ///
-/// As for [`mimalloc_sys_theap_wmalloc_small`].
+/// The caller promises what [`mimalloc_sys_theap_wmalloc_small`] lists.
 #[inline(always)]
 #[must_use]
 pub unsafe fn mimalloc_sys_theap_wzalloc_small(

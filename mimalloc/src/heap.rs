@@ -158,8 +158,8 @@ impl Heap {
     /// `mi_heap_new` or `mi_heap_new_in_arena`, and `mi_heap_destroy`.
     ///
     /// With the pinned source, a profiler that is attached to the heap hears that
-    /// its sampled blocks are free, and stays attached; what was set for the heap
-    /// stays, too.
+    /// its sampled blocks are free, and stays attached. The settings of the heap
+    /// also stay.
     ///
     /// ```
     /// use allocator_api2::boxed::Box;

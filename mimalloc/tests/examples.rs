@@ -151,7 +151,7 @@ fn info_has_every_option() {
         "{text}"
     );
 
-    // What the build script knows is there.
+    // The facts of the build script are there.
     let build = &plain["build"];
     let has = |list: &str, name: &str| build[list].as_array().unwrap().contains(&name.into());
     for (feature, is_on) in [

@@ -421,7 +421,7 @@ mod threads {
         });
     }
 
-    /// What a request holds: a loan, and a collection that fills another.
+    /// Holds a loan, and a collection that fills another.
     type Request = (PooledHeap<'static>, Vec02<u64, PooledHeap<'static>>);
 
     #[test]

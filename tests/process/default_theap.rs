@@ -154,7 +154,7 @@ mod tests {
     fn keys() {
         let mut keys = [0 as libc::pthread_key_t; 3];
         for key in &mut keys {
-            // SAFETY: the destructor has the type that the function wants.
+            // SAFETY: the destructor has the type of the parameter, and lives for ever.
             let code = unsafe { libc::pthread_key_create(key, Some(on_key)) };
             assert_eq!(code, 0);
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use mimalloc::Option;
 
-/// What a preset sets. Sizes are bytes.
+/// Holds the values that a preset sets. Sizes are bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
     /// The name in the macro.

@@ -33,7 +33,7 @@ const WIDTH: f64 = COLUMNS as f64 * CELL_WIDTH + 2.0 * MARGIN;
 /// Above this number, areas with blocks of one size are drawn as one.
 const MAX_STRIPS: usize = 400;
 
-/// What a heap held at some time.
+/// Holds what was in a heap at some time.
 #[derive(Debug)]
 pub(crate) struct HeapMap {
     title: String,

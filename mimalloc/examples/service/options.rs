@@ -9,7 +9,7 @@ usage: service [--port PORT] [--limit MIB] [--heaps COUNT] [--global] [--stoppab
   --global       allocate in the global allocator instead of heaps, without a limit
   --stoppable    stop after POST /stop";
 
-/// What the program was asked to do.
+/// Holds what the arguments ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) port: u16,

@@ -38,7 +38,7 @@ impl Profile {
     /// protocol buffers for `pprof`. One profile is made at a time.
     pub(crate) async fn during(&self, wait: impl Future<Output = ()>) -> io::Result<Vec<u8>> {
         let _turn = self.turn.lock().await;
-        // Stops when the client hangs up, too.
+        // The value also stops sampling when the client hangs up.
         let _sampling = Sampling::start(self.profiler);
         wait.await;
         tokio::task::block_in_place(|| {

@@ -323,7 +323,7 @@ struct Pictures {
 }
 
 impl Pictures {
-    /// The number of requests of which one is remembered.
+    /// Out of this number of requests, one is kept for pictures.
     const EVERY: u64 = 64;
     const KEPT: usize = 3;
 

@@ -234,7 +234,7 @@ async fn the_picture_shows_requests(client: &mut Client) -> Result<(), Error> {
         assert!(svg.contains(&format!("the heap of request {request}")));
     }
     assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
-    // What a request left in its heap.
+    // The picture shows the blocks that a request left in its heap.
     assert!(svg.matches("<title>blocks of ").count() > 3);
     Ok(())
 }
