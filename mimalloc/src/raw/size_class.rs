@@ -93,6 +93,17 @@ pub(crate) const fn is_refused(size: usize, align: usize) -> bool {
 /// changed alignment).
 pub(crate) const KEEP_ALIGN_MAX: usize = SMALL_MAX;
 
+/// Returns the size of a bin in machine words: one step a word up to 8, then four
+/// steps for each power of two.
+#[allow(dead_code, reason = "what a library without bin sizes needs")]
+pub(crate) const fn bin_words(bin: usize) -> usize {
+    match bin {
+        0 => 1,
+        1..=8 => bin,
+        _ => (8 << ((bin - 9) / 4)) + ((bin - 9) % 4 + 1) * (2 << ((bin - 9) / 4)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +153,7 @@ mod tests {
     #[test]
     fn blocks_that_are_never_aligned_are_large() {
         for (size, align) in [(8193, 256), (12_288, 4096), (1 << 20, 4096)] {
-            let expected = cfg!(mimalloc_v3);
+            let expected = crate::version().major() >= 3;
             assert_eq!(is_never_aligned(size, align), expected, "{size} {align}");
             assert!(!probably_aligned_large(size, align), "{size} {align}");
         }
@@ -157,5 +168,13 @@ mod tests {
         assert!(is_small_free(SMALL_MAX, SMALL_MAX));
         assert!(!is_small_free(SMALL_MAX + 1, 1));
         assert!(!is_small_free(8, 16));
+    }
+
+    #[test]
+    fn bin_sizes_are_those_of_the_library() {
+        for bin in 0..mimalloc_sys::MI_BIN_HUGE as usize {
+            let words = bin_words(bin);
+            assert_eq!(engine::bin_size(bin), words * WORD, "{bin}");
+        }
     }
 }

@@ -100,27 +100,3 @@ pub(crate) fn filled_by(get: impl FnOnce(*mut sys::mi_stats_t) -> bool) -> Optio
     raw.version = sys::MI_STAT_VERSION as usize;
     get(&raw mut raw).then_some(raw)
 }
-
-/// Returns the size of a bin in machine words: one step a word up to 8, then four
-/// steps for each power of two.
-#[allow(dead_code, reason = "what a library without bin sizes needs")]
-pub(crate) const fn bin_words(bin: usize) -> usize {
-    match bin {
-        0 => 1,
-        1..=8 => bin,
-        _ => (8 << ((bin - 9) / 4)) + ((bin - 9) % 4 + 1) * (2 << ((bin - 9) / 4)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bin_sizes_are_those_of_the_library() {
-        for bin in 0..sys::MI_BIN_HUGE as usize {
-            let words = bin_words(bin);
-            assert_eq!(engine::bin_size(bin), words * size_of::<usize>(), "{bin}");
-        }
-    }
-}

@@ -463,7 +463,7 @@ pub(crate) const MISTAKES_LARGE_SIZES: bool = false;
 /// Returns the block size of a bin that is not the last one.
 #[allow(dead_code, reason = "older versions have no statistics")]
 pub(crate) fn bin_size(bin: usize) -> usize {
-    crate::raw::stats::bin_words(bin) * size_of::<usize>()
+    crate::raw::size_class::bin_words(bin) * size_of::<usize>()
 }
 
 /// Adds the current thread's statistics to those of the process.
