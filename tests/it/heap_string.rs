@@ -10,7 +10,7 @@ use allocator_api2_04::boxed::Box;
 use allocator_api2_04::vec::Vec as HeapVec;
 use mimalloc::{AllocError, Heap, HeapString, MiMalloc, SharedHeap, format_in, try_format_in};
 #[cfg(not(mimalloc_owned_heaps))]
-use mimalloc_tests::NewHeap as _;
+use mimalloc_tests::{NewHeap as _, NewShared as _};
 
 /// Gives out memory up to a limit, then none.
 struct Limited<'a> {

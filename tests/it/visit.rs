@@ -144,7 +144,10 @@ fn the_loop_may_allocate_elsewhere() {
             mimalloc::collect(true);
             elsewhere.collect(true);
         }
-        assert_eq!((list.len(), plain.len()), (1_000, 1_000));
+        assert_eq!(list.len(), plain.len());
+        // Old libraries let a heap take over blocks of threads that ended.
+        let takes_over = cfg!(all(mimalloc_v2, mimalloc_other_version));
+        assert!(list.len() == 1_000 || takes_over && list.len() > 1_000);
     };
     walk();
     std::thread::spawn(walk).join().unwrap();

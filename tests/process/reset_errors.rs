@@ -12,7 +12,7 @@ use allocator_api2_02::alloc::Allocator;
 use mimalloc::hooks::{self, ErrorPolicy};
 use mimalloc::{Arena, Heap, MiMalloc};
 #[cfg(not(mimalloc_owned_heaps))]
-use mimalloc_tests::{NewHeap as _, NewInArena as _};
+use mimalloc_tests::NewHeap as _;
 
 /// A block that another thread frees.
 struct Foreign(NonNull<u8>, Layout);
