@@ -1,10 +1,11 @@
 //! `cargo xtask ci`: runs the steps of `ci.toml`, which explains them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rayon::ThreadPoolBuilder;
@@ -44,6 +45,8 @@ struct Step {
     target: Option<String>,
     #[serde(default)]
     first: bool,
+    #[serde(default)]
+    quick: bool,
     #[serde(default)]
     each: Vec<String>,
 }
@@ -126,6 +129,9 @@ pub(crate) struct Args {
     /// Runs the steps of a group
     #[arg(long)]
     group: Option<String>,
+    /// Runs the steps that find most mistakes in a few minutes
+    #[arg(long)]
+    quick: bool,
     /// Runs steps beside each other that have target directories of their own
     #[arg(long, default_value_t = 1)]
     jobs: usize,
@@ -142,6 +148,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 .group
                 .as_ref()
                 .is_none_or(|group| step.group() == group)
+            && (step.quick || !args.quick)
     });
     let count = table.step.len();
     ensure!(
@@ -162,14 +169,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     } else {
         let is_ci = env::var("CI").is_ok_and(|value| value == "true");
-        let results = run_all(&table, args.jobs, is_ci)?;
-        for (name, outcome) in &results {
+        let mut results = run_all(&table, args.jobs, is_ci)?;
+        results.sort_by_key(|(.., time)| Reverse(*time));
+        let slowest: Vec<String> = results
+            .iter()
+            .take(12)
+            .map(|(name, _, time)| format!("{name} {}", time.as_secs()))
+            .collect();
+        println!("\nSlowest, in seconds: {}", slowest.join(", "));
+        for (name, outcome, _) in &results {
             if *outcome != Outcome::Passed {
                 println!("{outcome:?} {name}");
             }
         }
         let counts = [Outcome::Passed, Outcome::Failed, Outcome::Skipped];
-        let counts = counts.map(|one| results.iter().filter(|(_, other)| *other == one).count());
+        let counts = counts.map(|one| results.iter().filter(|(_, other, _)| *other == one).count());
         let [passed, failed, skipped] = counts;
         println!("ci: {passed} passed, {failed} failed, {skipped} skipped");
         ensure!(failed == 0, "{failed} of {count} steps failed");
@@ -186,7 +200,7 @@ enum Outcome {
 
 /// Runs the steps: those that are `first`, and then those of each target directory one
 /// after the other, for as many directories at once as there are `jobs`.
-fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Result<Vec<(&str, Outcome)>> {
+fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Result<Vec<(&str, Outcome, Duration)>> {
     let mut lanes = [true, false].map(|_| BTreeMap::<_, Vec<&Step>>::new());
     for step in &table.step {
         let lanes = &mut lanes[usize::from(!step.first)];
@@ -199,7 +213,11 @@ fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Result<Vec<(&str, Outcome
         let all = || {
             lanes.par_iter().flat_map_iter(|steps| {
                 let steps = steps.iter();
-                steps.map(|step| (&*step.name, run_step(step, &table.needs, jobs > 1, is_ci)))
+                steps.map(|step| {
+                    let start = Instant::now();
+                    let outcome = run_step(step, &table.needs, jobs > 1, is_ci);
+                    (&*step.name, outcome, start.elapsed())
+                })
             })
         };
         results.extend(pool.install(|| all().collect::<Vec<_>>()));

@@ -31,8 +31,8 @@ fn ran(steps: &str, jobs: usize, is_ci: bool) -> [String; 3] {
     let table = Table::parse(&format!("{NEEDS}{steps}")).unwrap();
     let results = run_all(&table, jobs, is_ci).unwrap();
     [Outcome::Passed, Outcome::Failed, Outcome::Skipped].map(|outcome| {
-        let found = results.iter().filter(|(_, found)| *found == outcome);
-        let mut names: Vec<&str> = found.map(|(name, _)| *name).collect();
+        let found = results.iter().filter(|(_, found, _)| *found == outcome);
+        let mut names: Vec<&str> = found.map(|(name, ..)| *name).collect();
         names.sort_unstable();
         names.join(" ")
     })
