@@ -40,6 +40,7 @@ fn main() {
         ("mimalloc_patched", is_patched),
         ("mimalloc_owned_heaps", owns_heaps),
         ("mimalloc_profile", dep("PROFILE") == "1"),
+        ("mimalloc_pprof", dep("PROFILE") == "1" && reads_profiles()),
         ("mimalloc_guarded", dep("GUARDED") == "1"),
         // Some of upstream's own assertions fail on legitimate use.
         (
@@ -66,6 +67,14 @@ fn main() {
         write(&out.join("abi_rows.inc"), &c);
         compile(&out);
     }
+}
+
+/// Returns whether the target has the crates that read profiles: see Cargo.toml.
+fn reads_profiles() -> bool {
+    let is = |key, values: &[&str]| {
+        env::var(format!("CARGO_CFG_TARGET_{key}")).is_ok_and(|value| values.contains(&&*value))
+    };
+    is("OS", &["linux"]) && is("ENV", &["gnu"]) && is("ARCH", &["x86_64", "aarch64"])
 }
 
 fn dep(key: &str) -> String {

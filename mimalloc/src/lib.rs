@@ -110,6 +110,9 @@ pub mod docs {
     pub mod engines {
         #![doc = include_str!("../docs/engines.md")]
     }
+    pub mod platforms {
+        #![doc = include_str!("../docs/platforms.md")]
+    }
     pub mod migrating {
         #![doc = include_str!("../docs/migrating.md")]
     }

@@ -21,8 +21,7 @@ fn main() {
         return;
     }
     for name in children {
-        let program = std::env::current_exe().unwrap();
-        let output = std::process::Command::new(program).arg(name).output();
+        let output = mimalloc_tests::this_program().arg(name).output();
         let output = output.unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -30,9 +30,8 @@ fn main() {
         everything();
         return;
     }
-    let program = std::env::current_exe().unwrap();
     for _ in 0..30 {
-        let mut child = Command::new(&program);
+        let mut child = mimalloc_tests::this_program();
         let output = child.arg("child").stdin(Stdio::null()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);

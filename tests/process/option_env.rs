@@ -3,7 +3,6 @@
 //! a child.
 
 use std::env;
-use std::process::Command;
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("child") {
@@ -54,7 +53,7 @@ fn main() {
 }
 
 fn check(variables: &[(&str, &str)], expected: &str) {
-    let output = Command::new(env::current_exe().unwrap())
+    let output = mimalloc_tests::this_program()
         .arg("child")
         .envs(variables.iter().copied())
         .output()

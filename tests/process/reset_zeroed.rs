@@ -19,7 +19,7 @@ fn main() {
         return;
     }
     for (size, _) in cases {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let mut child = mimalloc_tests::this_program();
         let output = child.arg(size.to_string()).output().unwrap();
         assert!(
             output.status.success() && output.stdout.ends_with(b"done\n"),

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use std::env;
-use std::process::Command;
 
 use mimalloc::MiMalloc;
 
@@ -93,7 +92,7 @@ fn report() {
 
 fn environment_wins(reserved_before_main: i64) {
     let child = |variables: &[(&str, &str)]| -> Vec<i64> {
-        let output = Command::new(env::current_exe().unwrap())
+        let output = mimalloc_tests::this_program()
             .arg("child")
             .envs(variables.iter().copied())
             .output()

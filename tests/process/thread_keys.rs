@@ -36,8 +36,7 @@ fn main() {
         return;
     }
     for name in children {
-        let program = std::env::current_exe().unwrap();
-        let mut child = std::process::Command::new(program);
+        let mut child = mimalloc_tests::this_program();
         let output = child.arg(name).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);

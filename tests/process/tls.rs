@@ -7,7 +7,7 @@
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 use core::cell::{Cell, RefCell};
-use std::process::{Command, exit};
+use std::process::exit;
 use std::thread;
 
 use allocator_api2_02::vec::Vec as Vec02;
@@ -133,8 +133,8 @@ fn main() {
             .for_each(|thread| thread.join().unwrap());
     }
 
-    let program = std::env::current_exe().unwrap();
-    let output = Command::new(program).arg("child").output().unwrap();
+    let mut child = mimalloc_tests::this_program();
+    let output = child.arg("child").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {text}{errors}", output.status);

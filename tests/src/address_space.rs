@@ -23,4 +23,10 @@ fn set_limit(bytes: libc::rlim_t) {
     // through it.
     let code = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
     assert_eq!(code, 0);
+    let mut set = limit;
+    // SAFETY: `set` is valid for writes.
+    let code = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut set) };
+    assert_eq!(code, 0);
+    // An emulator that ignores the limit would let a test take the machine's memory.
+    assert_eq!(set.rlim_cur, bytes, "the system ignores the limit");
 }

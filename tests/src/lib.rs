@@ -12,12 +12,31 @@ mod preset;
 mod resets;
 mod subject;
 
+use std::env;
+use std::process::Command;
+
 #[cfg(not(mimalloc_owned_heaps))]
 pub use crate::heaps::{NewHeap, NewInArena, NewShared};
 pub use crate::model::{Limits, Model};
 pub use crate::preset::Preset;
 pub use crate::resets::hold_with_resets;
 pub use crate::subject::{Api02, Api04, Subject, Whole};
+
+/// Returns a command that runs this program again.
+///
+/// `MIMALLOC_TESTS_RUNNER` is the emulator and its arguments, for a program that the
+/// system cannot start by itself.
+pub fn this_program() -> Command {
+    let program = env::current_exe().unwrap();
+    let runner = env::var("MIMALLOC_TESTS_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(emulator) = words.next() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(emulator);
+    command.args(words).arg(program);
+    command
+}
 
 /// Ends the process after minutes, so that a deadlock is a failure and not a
 /// test that never ends.

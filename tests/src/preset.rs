@@ -1,7 +1,6 @@
 //! Checks a preset of `startup_options!` in a program that uses it.
 
 use std::env;
-use std::process::Command;
 
 use mimalloc::Option;
 
@@ -60,7 +59,7 @@ impl Preset {
             } else {
                 ("1", 1)
             };
-            let mut child = Command::new(env::current_exe().unwrap());
+            let mut child = crate::this_program();
             child.arg("child").env(option.env_name(), text);
             let output = child.output().unwrap();
             assert!(output.status.success(), "{output:?}");
