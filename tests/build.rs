@@ -19,6 +19,7 @@ fn main() {
         let triple = env::var(name).expect("cargo sets the triples");
         println!("cargo::rustc-env=MIMALLOC_TESTS_{name}={triple}");
     }
+    println!("cargo::rustc-env=MIMALLOC_TESTS_DEBUG={}", dep("DEBUG"));
     let name = dep("ENGINE");
     let engine = match &*name {
         "v2" => Engine::V2,
