@@ -122,3 +122,23 @@ fn the_ring_gives_back_what_was_pushed() {
         assert!(taken == b"abcd" || taken == b"cdab", "{taken:?}");
     });
 }
+
+/// Lets two readers empty the ring. Each byte comes once.
+#[test]
+fn readers_of_the_ring_take_no_byte_twice() {
+    check(3, || {
+        let ring = Arc::new(Ring::default());
+        ring.push(b"ab");
+        let other = Arc::clone(&ring);
+        let reader = thread::spawn(move || {
+            let mut taken = 0;
+            other.take(|bytes| taken += bytes.len());
+            taken
+        });
+        let mut taken = 0;
+        ring.take(|bytes| taken += bytes.len());
+        taken += reader.join().unwrap();
+        ring.take(|bytes| taken += bytes.len());
+        assert_eq!(taken, 2);
+    });
+}
