@@ -169,8 +169,8 @@ fn interleaved_pages_are_spread_over_the_nodes() {
     assert_eq!(bound(), [1, 2, 4, 8]);
 }
 
-/// The time is in milliseconds. The system takes longer than a few, and never as long
-/// as minutes.
+/// Checks that the time is passed on in milliseconds. The system takes longer than a
+/// few of them, and 20 seconds are much longer than the test.
 #[test]
 fn a_timeout_ends_the_search_for_pages() {
     let _one = system(true, true);
@@ -186,7 +186,7 @@ fn a_timeout_ends_the_search_for_pages() {
     ] {
         assert_eq!(reserve(Some(short)).capacity(), GIB, "{short:?}");
     }
-    for long in [None, Some(Duration::from_secs(300)), Some(Duration::MAX)] {
+    for long in [None, Some(Duration::from_secs(20)), Some(Duration::MAX)] {
         assert_eq!(reserve(long).capacity(), 3 * GIB, "{long:?}");
     }
 }
@@ -229,17 +229,25 @@ fn a_heap_lives_in_its_huge_pages() {
 fn large_pages_are_asked_for_where_they_are_allowed() {
     let _one = system(false, false);
     let option = mimalloc::Option::AllowLargeOsPages;
-    let calls = |allow: bool| {
-        HUGE_CALLS.store(0, SeqCst);
-        let options = Arena::options().commit(true).allow_large_pages(allow);
-        options.reserve(64 * MIB).unwrap();
-        HUGE_CALLS.load(SeqCst)
+    let asks = |allow: bool| {
+        let options = Arena::options();
+        let both = [
+            options.allow_large_pages(allow).commit(true),
+            options.commit(true).allow_large_pages(allow),
+        ];
+        both.map(|options| {
+            HUGE_CALLS.store(0, SeqCst);
+            // mimalloc leaves large pages alone for a while after a failure.
+            for _ in 0..12 {
+                options.reserve(64 * MIB).unwrap();
+            }
+            HUGE_CALLS.load(SeqCst) > 0
+        })
     };
-    assert_eq!((calls(false), calls(true)), (0, 0));
+    assert_eq!([asks(false), asks(true)], [[false; 2]; 2]);
     option.enable().unwrap();
-    // Nothing of the other tests needs memory meanwhile.
-    assert_eq!(calls(false), 0);
-    assert!(calls(true) > 0);
+    // No other test needs memory meanwhile.
+    assert_eq!([asks(false), asks(true)], [[false; 2], [true; 2]]);
     option.disable().unwrap();
 }
 
