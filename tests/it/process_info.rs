@@ -32,7 +32,9 @@ fn times_and_faults_are_those_of_the_system() {
         // SAFETY: `getrusage` filled the place, and zero bytes are a value as well.
         unsafe { usage.assume_init() }
     }
-    let time = |time: libc::timeval| Duration::from_micros((time.tv_sec * 1_000_000 + time.tv_usec) as u64);
+    let time = |time: libc::timeval| {
+        Duration::from_micros((time.tv_sec * 1_000_000 + time.tv_usec) as u64)
+    };
     // User and system time differ, and both are more than nothing.
     let mut sum = 0_u64;
     while time(usage().ru_utime) < Duration::from_millis(40) {
@@ -52,7 +54,11 @@ fn times_and_faults_are_those_of_the_system() {
     }
     let faults = before.ru_majflt as usize..=after.ru_majflt as usize;
     assert!(faults.contains(&info.page_faults), "{info:?}");
-    let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+    let unit = if cfg!(target_vendor = "apple") {
+        1
+    } else {
+        1024
+    };
     let peak = before.ru_maxrss as usize * unit..=after.ru_maxrss as usize * unit;
     assert!(peak.contains(&info.peak_rss), "{peak:?}: {info:?}");
 

@@ -52,7 +52,13 @@ fn main() {
     // mimalloc prints its version first.
     let first = *FIRST.lock().unwrap();
     let version = format!("v{}", mimalloc::version());
-    let is_there = first.windows(version.len()).any(|part| part == version.as_bytes());
-    assert!(is_there || cfg!(mimalloc_other_version), "{}", first.escape_ascii());
+    let is_there = first
+        .windows(version.len())
+        .any(|part| part == version.as_bytes());
+    assert!(
+        is_there || cfg!(mimalloc_other_version),
+        "{}",
+        first.escape_ascii()
+    );
     println!("ok");
 }

@@ -17,6 +17,7 @@ use core::time::Duration;
 use std::sync::Mutex;
 use std::thread;
 
+use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::arena::ArenaError;
 use mimalloc::{Arena, Heap};
 
@@ -210,18 +211,38 @@ fn errors_tell_slow_systems_from_those_without_huge_pages() {
     assert_eq!(interleaved, Err(ArenaError::TimedOut));
 }
 
+/// Takes more blocks than all other arenas hold, so that others take blocks of an arena
+/// that is not exclusive. Nobody touches the blocks.
 #[test]
-fn a_heap_lives_in_its_huge_pages() {
+fn huge_pages_are_exclusive_unless_told_otherwise() {
     let _one = system(true, false);
     if refuses_huge_pages() {
         return;
     }
-    bound();
-    let arena = Arena::options().reserve_huge(1, None).unwrap();
-    let elsewhere = Heap::scope(|heap| arena.contains(heap.alloc([1_u8; 3_000_000]).unwrap()));
-    assert_eq!(elsewhere, Ok(false), "it is exclusive");
-    let inside = arena.scope(|heap| arena.contains(heap.alloc([1_u8; 3_000_000]).unwrap()));
-    assert_eq!(inside, Ok(true));
+    let options = Arena::options();
+    let node = options.numa_node(None);
+    for (made, is_exclusive) in [
+        (options.reserve_huge(1, None), true),
+        (options.exclusive(true).reserve_huge(1, None), true),
+        (options.exclusive(false).reserve_huge(1, None), false),
+        (node.exclusive(false).reserve_huge(1, None), false),
+        (node.exclusive(true).reserve_huge(1, None), true),
+    ] {
+        let arena = made.unwrap();
+        let is_inside = |block: &Vec02<u8, &Heap>| {
+            let first: *const core::mem::MaybeUninit<u8> = block.as_ptr().cast();
+            // SAFETY: the block has bytes, and `MaybeUninit` needs none of them.
+            arena.contains(unsafe { &*first })
+        };
+        let any_inside = |heap: &Heap, count| {
+            let block = |_| Vec02::with_capacity_in(200 * MIB, heap);
+            let blocks: Vec<_> = (0..count).map(block).collect();
+            blocks.iter().any(is_inside)
+        };
+        let others = Heap::scope(|heap| any_inside(heap, 80));
+        assert_eq!(others, Ok(!is_exclusive));
+        assert_eq!(arena.scope(|heap| any_inside(heap, 1)), Ok(true));
+    }
 }
 
 /// Large pages are asked for where both the arena and the option allow them.
