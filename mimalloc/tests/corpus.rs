@@ -229,7 +229,10 @@ fn the_numbers_are_those_of_another_count() {
     assert_eq!((code, errors.as_str()), (0, ""));
     let report = json(&out);
     assert_eq!(report["files"], 9);
-    assert_eq!((&report["words"], &report["bytes"]), (&total.into(), &bytes.into()));
+    assert_eq!(
+        (&report["words"], &report["bytes"]),
+        (&total.into(), &bytes.into())
+    );
     assert_eq!(report["index"]["words"], all.len());
     let postings: usize = files.values().map(BTreeSet::len).sum();
     assert_eq!(report["index"]["postings"], postings);

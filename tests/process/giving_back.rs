@@ -8,6 +8,8 @@
 use allocator_api2_02::vec::Vec as Vec02;
 use mimalloc::stats::process_info;
 use mimalloc::{Heap, HeapUsage, MiMalloc, Option as MiOption};
+#[cfg(not(mimalloc_owned_heaps))]
+use mimalloc_tests::NewHeap as _;
 
 #[global_allocator]
 static SYSTEM: std::alloc::System = std::alloc::System;
@@ -63,7 +65,9 @@ fn force_empties_a_heap() {
     fill(&heap);
     heap.collect(false);
     let kept = heap.usage();
-    assert!(kept.reserved > 0 && kept.blocks == 0, "{kept:?}");
+    // Engine v2 keeps no page that is empty.
+    assert!(kept.reserved > 0 || cfg!(mimalloc_v2), "{kept:?}");
+    assert_eq!(kept.blocks, 0);
     heap.collect(true);
     assert_eq!(heap.usage(), HeapUsage::default());
 }

@@ -29,6 +29,11 @@ fn amount(text: &str) -> i64 {
 /// Returns the number that the documentation tells for this build and target.
 fn documented(option: MiOption) -> i64 {
     let text = option.default_text();
+    let guarded = " in builds with guard pages and without checks, else ";
+    if let Some((of_guarded, else_value)) = text.split_once(guarded) {
+        let is_guarded = cfg!(mimalloc_guarded) && !has_checks();
+        return amount(if is_guarded { of_guarded } else { else_value });
+    }
     let (usual, other) = text.split_once("; ").unwrap_or((text, ""));
     for (end, holds) in [
         (" in builds with checks", has_checks()),
