@@ -38,7 +38,7 @@ fn main() {
     mimalloc::stats::print();
     thread::scope(|scope| {
         scope.spawn(|| {
-            while BYTES.load(Ordering::SeqCst) == 0 {
+            while BYTES.load(Ordering::SeqCst) + CHOSEN.load(Ordering::SeqCst) == 0 {
                 thread::yield_now();
             }
             hooks::set_output(Output::Discard);
@@ -47,6 +47,8 @@ fn main() {
         // SAFETY: the hook only waits for a thread that does nothing but choose
         // another output, and it allocates nothing.
         unsafe { hooks::set_output_hook(hook) };
+        // No text came.
+        CHOSEN.store(1, Ordering::SeqCst);
     });
     assert!(BYTES.load(Ordering::SeqCst) >= 1);
     // mimalloc prints its version first.

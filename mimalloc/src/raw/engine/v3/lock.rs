@@ -327,7 +327,10 @@ mod tests {
             heap().delete_keeping_blocks();
         });
         #[cfg(mimalloc_profiler)]
-        waits_as(Group::Destructions, || heap().disable_profiling());
+        {
+            let heap = heap();
+            waits_as(Group::Destructions, || heap.disable_profiling());
+        }
     }
 
     #[test]
