@@ -1,6 +1,11 @@
 //! Runs the crate's lock, its count of handles and its ring in all orders that loom
 //! finds: whoever sees an effect must see what came before.
 
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "loom runs its threads on one thread, and looks for races itself"
+)]
+
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
