@@ -55,8 +55,7 @@ unsafe extern "C" fn mmap(
             thread::sleep(Duration::from_millis(SLOWNESS));
         }
         if !HAS_HUGE.load(SeqCst) {
-            // SAFETY: each thread has the variable.
-            unsafe { *libc::__errno_location() = libc::ENOMEM };
+            fail_with(libc::ENOMEM);
             return libc::MAP_FAILED;
         }
         // Plain memory, of which only what is touched is taken.
@@ -106,11 +105,17 @@ unsafe extern "C" fn syscall(
         );
     }
     if (-4095..0).contains(&result) {
-        // SAFETY: each thread has the variable.
-        unsafe { *libc::__errno_location() = -result as c_int };
+        fail_with(-result as c_int);
         return -1;
     }
     result
+}
+
+fn fail_with(code: c_int) {
+    // SAFETY: each thread has the variable.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: the place is valid for writes of this thread.
+    unsafe { place.write(code) };
 }
 
 /// Tells what memory was bound to since the last call.
