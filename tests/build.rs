@@ -19,6 +19,8 @@ fn main() {
         let triple = env::var(name).expect("cargo sets the triples");
         println!("cargo::rustc-env=MIMALLOC_TESTS_{name}={triple}");
     }
+    println!("cargo::rustc-env=MIMALLOC_TESTS_DEBUG={}", dep("DEBUG"));
+    println!("cargo::rustc-env=MIMALLOC_TESTS_INCLUDE={}", dep("INCLUDE"));
     let name = dep("ENGINE");
     let engine = match &*name {
         "v2" => Engine::V2,
@@ -42,6 +44,7 @@ fn main() {
         ("mimalloc_profile", dep("PROFILE") == "1"),
         ("mimalloc_pprof", dep("PROFILE") == "1" && reads_profiles()),
         ("mimalloc_guarded", dep("GUARDED") == "1"),
+        ("mimalloc_padding", dep("PADDING") == "1"),
         // Some of upstream's own assertions fail on legitimate use.
         (
             "mimalloc_assertions",

@@ -180,3 +180,84 @@ fn wrong_usage_is_told() {
     assert_eq!(code, 1);
     assert!(errors.contains("can't read --json"), "{errors}");
 }
+
+/// Computes the numbers of a larger corpus in another way: with regular lists, line by
+/// line, and without a heap.
+#[test]
+fn the_numbers_are_those_of_another_count() {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    const WORDS: [&str; 12] = [
+        "Page", "page", "heap_2", "HEAP_2", "arena", "theap", "Äpfel", "äpfel", "x", "9", "block",
+        "size_of",
+    ];
+    const BETWEEN: [&str; 5] = [" ", "\n", ", ", "\n\n", " -- "];
+
+    let directory = Directory::new("other-count");
+    let folder = directory.0.join("generated");
+    fs::create_dir_all(&folder).unwrap();
+    // Small numbers that look random, and are the same in each run.
+    let mut state = 7_u32;
+    let mut number = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize % below
+    };
+    let (mut bytes, mut total) = (0, 0);
+    let mut all: BTreeMap<String, usize> = BTreeMap::new();
+    let mut files: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let mut first_lines: BTreeMap<(String, usize), usize> = BTreeMap::new();
+    for file in 0..9 {
+        let count = 40 + 30 * file;
+        let parts = (0..count).map(|_| (WORDS[number(12)], BETWEEN[number(5)]));
+        let text: String = parts.flat_map(|(word, between)| [word, between]).collect();
+        for (line, words) in text.split('\n').enumerate() {
+            for word in words.split([' ', ',', '-']).filter(|word| !word.is_empty()) {
+                let word = word.to_lowercase();
+                total += 1;
+                *all.entry(word.clone()).or_default() += 1;
+                files.entry(word.clone()).or_default().insert(file);
+                first_lines.entry((word, file)).or_insert(line + 1);
+            }
+        }
+        bytes += text.len();
+        fs::write(folder.join(format!("{file}.txt")), text).unwrap();
+    }
+
+    let args = ["--json", "--query", "ARENA", "--query", "heap_2 äpfel"];
+    let args = args.into_iter().map(OsString::from);
+    let (code, out, errors) = run(args.chain([folder.into()]));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let report = json(&out);
+    assert_eq!(report["files"], 9);
+    assert_eq!(
+        (&report["words"], &report["bytes"]),
+        (&total.into(), &bytes.into())
+    );
+    assert_eq!(report["index"]["words"], all.len());
+    let postings: usize = files.values().map(BTreeSet::len).sum();
+    assert_eq!(report["index"]["postings"], postings);
+    for found in report["frequent"].as_array().unwrap() {
+        let word = found["word"].as_str().unwrap();
+        assert_eq!(found["count"], all[word], "{word}");
+        assert_eq!(found["files"], files[word].len(), "{word}");
+    }
+    let counts = report["frequent"].as_array().unwrap().iter();
+    let counts: Vec<_> = counts.map(|found| found["count"].as_u64()).collect();
+    assert!(counts.is_sorted_by(|a, b| a >= b), "{counts:?}");
+
+    let queries = report["queries"].as_array().unwrap();
+    assert_eq!(queries[0]["files"], files["arena"].len());
+    assert_eq!(queries[0]["count"], all["arena"]);
+    let both = files["heap_2"].intersection(&files["äpfel"]).count();
+    assert_eq!(queries[1]["files"], both);
+    for best in queries[0]["best"].as_array().unwrap() {
+        let path = Path::new(best["path"].as_str().unwrap());
+        let file = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        assert_eq!(best["line"], first_lines[&("arena".to_owned(), file)]);
+    }
+    let scratch = &report["scratch"];
+    assert_eq!(scratch["resets"], 9);
+    // Each file has a table, and a word and its lines for each of its words.
+    assert_eq!(scratch["all_blocks"], 2 * postings + 9);
+    assert_eq!(scratch["peak"]["blocks"], 2 * all.len() + 1);
+}

@@ -318,3 +318,33 @@ fn usable_size_is_at_least_what_was_asked_for() {
     // SAFETY: a null pointer is allowed.
     assert_eq!(unsafe { MiMalloc.usable_size(core::ptr::null()) }, 0);
 }
+
+/// Checks that the hint for growing buffers is the size of the block. Padding and guard
+/// pages take bytes of the block.
+#[test]
+fn good_sizes_are_those_of_blocks() {
+    let mut larger = 0;
+    for size in (1..5_000).step_by(7).chain([70_000, 1_000_000]) {
+        let good = mimalloc::good_size(size);
+        assert!(good >= size);
+        larger += usize::from(good > size);
+        let layout = Layout::from_size_align(size, 1).unwrap();
+        // SAFETY: the layout has a size.
+        let block = unsafe { MiMalloc.alloc(layout) };
+        // SAFETY: the block is live.
+        let usable = unsafe { MiMalloc.usable_size(block) };
+        // SAFETY: the block was made above with this layout.
+        unsafe { MiMalloc.dealloc(block, layout) };
+        assert!(
+            good <= usable || cfg!(mimalloc_guarded),
+            "{size}: {good} {usable}"
+        );
+        // Large blocks have whole pages of the system.
+        let is_plain = !cfg!(any(mimalloc_padding, mimalloc_guarded));
+        if is_plain && size < 100_000 {
+            assert_eq!(good, usable, "{size}");
+        }
+    }
+    // Most sizes are not those of blocks.
+    assert!(larger > 300, "{larger}");
+}

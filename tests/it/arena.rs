@@ -264,16 +264,6 @@ fn a_heap_gives_its_part_of_the_arena_back() {
     );
 }
 
-#[test]
-fn others_keep_out_of_an_exclusive_arena() {
-    let arena = shared();
-    let heap = Heap::new().unwrap();
-    for n in 0..10_000_usize {
-        assert!(!arena.contains(&*Box02::new_in([n; 4], &heap)));
-        assert!(!arena.contains(&*Box02::new_in([n; 4], MiMalloc)));
-    }
-}
-
 /// Checks that a thread without a theap gets an error in every build. A
 /// hardened build of upstream would abort.
 #[cfg(mimalloc_v3)]

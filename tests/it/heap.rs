@@ -297,6 +297,43 @@ mod v3 {
         main.with_local(|local| drop(Vec02::<u8, _>::with_capacity_in(100, local)));
     }
 
+    /// Looks at the bytes that a block leaves to the next block at its place. Builds with
+    /// checks fill blocks.
+    #[cfg(not(mimalloc_other_version))]
+    #[test]
+    fn the_first_bytes_are_preserved_if_asked_for() {
+        use allocator_api2_02::alloc::Allocator as _;
+        use core::alloc::Layout;
+
+        let layout = Layout::new::<[u8; 64]>();
+        let second = |preserve: usize| {
+            let mut heap = Heap::new().unwrap();
+            heap.set_debug_fill_preserve(preserve);
+            let first = heap.allocate(layout).unwrap().cast::<u8>();
+            // SAFETY: the block is live and has 64 bytes.
+            unsafe { first.write_bytes(0xAB, 64) };
+            // SAFETY: the block was allocated just now with this layout.
+            unsafe { heap.deallocate(first, layout) };
+            for _ in 0..10_000 {
+                let block = heap.allocate(layout).unwrap().cast::<u8>();
+                if block == first {
+                    // SAFETY: the block is live, and its bytes were written above.
+                    return unsafe { block.cast::<[u8; 64]>().read_volatile() };
+                }
+            }
+            panic!("the block does not come back");
+        };
+        let (none, sixteen) = (second(0), second(16));
+        // The first word is mimalloc's while the block is free.
+        assert_eq!(sixteen[8..16], [0xAB; 8]);
+        let is_filled = none[16..64] != [0xAB; 48];
+        assert_eq!(none[8..16] != [0xAB; 8], is_filled);
+        assert_eq!(sixteen[16..64] != [0xAB; 48], is_filled);
+        if !matches!(env!("MIMALLOC_TESTS_DEBUG"), "" | "0") {
+            assert!(is_filled, "{none:?}");
+        }
+    }
+
     #[test]
     fn threads_share_a_heap_and_free_each_others_blocks() {
         let heap = Heap::new().unwrap();

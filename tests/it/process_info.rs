@@ -17,6 +17,62 @@ fn the_numbers_make_sense() {
     assert!(later.user + later.system >= info.user + info.system);
 }
 
+/// Asks the system for the same numbers before and afterwards.
+#[cfg(all(unix, target_pointer_width = "64"))]
+#[test]
+fn times_and_faults_are_those_of_the_system() {
+    use std::time::Instant;
+
+    fn usage() -> libc::rusage {
+        let mut usage = core::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: the place is valid for a write of the type.
+        assert_eq!(0, unsafe {
+            libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr())
+        });
+        // SAFETY: `getrusage` filled the place, and zero bytes are a value as well.
+        unsafe { usage.assume_init() }
+    }
+    let time = |time: libc::timeval| {
+        Duration::from_micros((time.tv_sec * 1_000_000 + time.tv_usec) as u64)
+    };
+    // User and system time differ, and both are more than nothing.
+    let mut sum = 0_u64;
+    while time(usage().ru_utime) < Duration::from_millis(40) {
+        sum = (0..1_000_000).fold(sum, |sum, n| std::hint::black_box(sum ^ n));
+    }
+    let millisecond = Duration::from_millis(1);
+    let before = usage();
+    let info = mimalloc::stats::process_info();
+    let after = usage();
+    for (what, before, now, after) in [
+        ("user", before.ru_utime, info.user, after.ru_utime),
+        ("system", before.ru_stime, info.system, after.ru_stime),
+    ] {
+        let (before, after) = (time(before), time(after));
+        assert!(now + millisecond > before, "{what}: {before:?}, {now:?}");
+        assert!(now <= after + millisecond, "{what}: {now:?}, {after:?}");
+    }
+    let faults = before.ru_majflt as usize..=after.ru_majflt as usize;
+    assert!(faults.contains(&info.page_faults), "{info:?}");
+    let unit = if cfg!(target_vendor = "apple") {
+        1
+    } else {
+        1024
+    };
+    let peak = before.ru_maxrss as usize * unit..=after.ru_maxrss as usize * unit;
+    assert!(peak.contains(&info.peak_rss), "{peak:?}: {info:?}");
+
+    // Time passes as it does by the clock of the system.
+    let start = Instant::now();
+    let first = mimalloc::stats::process_info().elapsed;
+    let outer = Instant::now();
+    std::thread::sleep(Duration::from_millis(30));
+    let inner = outer.elapsed();
+    let between = mimalloc::stats::process_info().elapsed - first;
+    assert!(between + 2 * millisecond > inner, "{between:?}, {inner:?}");
+    assert!(between <= start.elapsed() + 2 * millisecond, "{between:?}");
+}
+
 #[test]
 fn metrics_are_the_numbers_of_the_json_text() {
     let info = mimalloc::stats::process_info();
@@ -45,6 +101,38 @@ fn metrics_are_the_numbers_of_the_json_text() {
     // serde knows the fields by the names in Rust.
     let by_serde = serde_json::to_value(info).unwrap();
     assert_eq!(by_serde.as_object().unwrap().len(), 8);
+}
+
+/// Looks at each number by its name, with numbers that all differ.
+#[test]
+fn each_number_has_its_own_name() {
+    let mut info = mimalloc::stats::process_info();
+    let millis = Duration::from_millis;
+    (info.elapsed, info.user, info.system) = (millis(1), millis(2), millis(3));
+    (info.page_faults, info.current_rss, info.peak_rss) = (4, Some(5), 6);
+    (info.current_commit, info.peak_commit) = (7, 8);
+    let mut text = String::new();
+    info.write_json(&mut text).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let expected = serde_json::json!({
+        "elapsed_msecs": 1, "user_msecs": 2, "system_msecs": 3, "page_faults": 4,
+        "rss_current": 5, "rss_peak": 6, "commit_current": 7, "commit_peak": 8,
+    });
+    assert_eq!(json, expected);
+    let by_serde = serde_json::to_value(info).unwrap();
+    for (name, value) in [
+        ("page_faults", 4),
+        ("current_rss", 5),
+        ("peak_rss", 6),
+        ("current_commit", 7),
+        ("peak_commit", 8),
+    ] {
+        assert_eq!(by_serde[name], value, "{name}");
+    }
+    assert_eq!(by_serde["user"]["nanos"], 2_000_000);
+    let later = mimalloc::stats::ProcessInfo::default();
+    assert_eq!(info.since(&later), info);
+    assert_eq!(later.since(&info).user, Duration::ZERO);
 }
 
 #[test]

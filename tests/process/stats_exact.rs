@@ -8,7 +8,10 @@ static SYSTEM: std::alloc::System = std::alloc::System;
 
 fn main() {
     #[cfg(not(mimalloc_other_version))]
-    exact::check();
+    {
+        exact::check();
+        exact::check_others();
+    }
     println!("ok");
 }
 
@@ -74,6 +77,61 @@ mod exact {
         let bytes = after.allocated.current - before.allocated.current;
         assert!((96_000..=128_000).contains(&bytes), "{bytes}");
         assert_eq!(after.heaps.current, 2, "the main heap and ours");
+        // All of the blocks are of one class, which holds 96 bytes and not 80.
+        let more = |bins: &dyn Fn(&Stats) -> Vec<(usize, i64)>| -> Vec<(usize, i64)> {
+            let pairs = bins(before).into_iter().zip(bins(after));
+            let more = pairs.map(|((size, before), (_, after))| (size, after - before));
+            more.filter(|(_, more)| *more != 0).collect()
+        };
+        let blocks = more(&|stats| {
+            let bins = stats.malloc_bins();
+            bins.map(|bin| (bin.block_size, bin.count.total)).collect()
+        });
+        let [(size, 1_000)] = blocks[..] else {
+            panic!("{blocks:?}");
+        };
+        assert!((96..=128).contains(&size), "{size}");
+        let pages = more(&|stats| {
+            let bins = stats.page_bins();
+            bins.map(|bin| (bin.block_size, bin.count.current))
+                .collect()
+        });
+        assert!(matches!(pages[..], [(of, 1..)] if of == size), "{pages:?}");
+    }
+
+    /// Checks what counts arenas and threads, by things that are known.
+    pub(super) fn check_others() {
+        use mimalloc::Arena;
+
+        let stats = || Stats::get().unwrap();
+        let before = stats();
+        let arena = Arena::options().commit(true).reserve(64 << 20).unwrap();
+        let after = stats().since(&before);
+        assert_eq!(after.arena_count, 1);
+        let size = i64::try_from(arena.capacity()).unwrap();
+        assert!(after.reserved.total >= size && after.committed.total >= size);
+        assert!(after.mmap_calls >= 1);
+        let plain = stats();
+        Arena::options().commit(false).reserve(64 << 20).unwrap();
+        let after = stats().since(&plain);
+        assert!(after.reserved.total >= size && after.committed.total < size / 2);
+
+        let before = stats();
+        for _ in 0..3 {
+            let thread = std::thread::spawn(|| {
+                drop(Heap::new().unwrap());
+                // SAFETY: one byte is a size.
+                let block = unsafe { mimalloc::ffi::mi_malloc(1) };
+                // SAFETY: the block was made just now.
+                unsafe { mimalloc::ffi::mi_free(block) };
+            });
+            thread.join().unwrap();
+        }
+        let after = stats();
+        assert_eq!(after.since(&before).threads.total, 3);
+        assert_eq!(after.threads.current, before.threads.current);
+        #[cfg(mimalloc_v3)]
+        assert_eq!(after.since(&before).heaps.total, 3);
     }
 
     #[cfg(not(mimalloc_v3))]

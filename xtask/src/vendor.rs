@@ -28,17 +28,20 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let vendor = vendor_dir();
+    run_in(args, &vendor_dir())
+}
+
+fn run_in(args: &Args, vendor: &Path) -> Result<()> {
     for engine in Engine::ALL {
         if args.engine.is_some_and(|only| only != engine) {
             continue;
         }
-        let (pin, sums) = committed(engine, &vendor)?;
+        let (pin, sums) = committed(engine, vendor)?;
         let version = source::tag(&pin)?;
         let tag = args.upstream.then(|| format!("{UPSTREAM_GIT}#{version}"));
         let what = match args.from.as_ref().or(tag.as_ref()) {
             None if args.check => {
-                check(engine, &vendor)?;
+                check(engine, vendor)?;
                 "as listed".to_owned()
             }
             Some(spec) if args.check => {

@@ -205,3 +205,34 @@ fn links_and_pipes_are_refused() {
         check(Engine::V3, vendor.path()).unwrap();
     }
 }
+
+/// Runs the command itself, on one engine.
+#[test]
+fn the_command_checks_what_it_is_told_to() {
+    let (vendor, other) = (vendor(), upstream());
+    let place = other.path().to_str().unwrap().to_owned();
+    let run = |check: bool, from: Option<&str>| {
+        let args = Args {
+            check,
+            from: from.map(str::to_owned),
+            upstream: false,
+            engine: Some(Engine::V3),
+        };
+        run_in(&args, vendor.path())
+    };
+    run(true, None).unwrap();
+    run(true, Some(&place)).unwrap();
+    // A changed tree fails the check, and stays as it is until it is replaced.
+    let file = vendor.path().join("v3/src/static.c");
+    write(&file, "changed");
+    assert!(run(true, None).is_err());
+    run(true, Some(&place)).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "changed");
+    run(false, Some(&place)).unwrap();
+    run(true, None).unwrap();
+    // Another source fails the check, and is not taken.
+    write(other.path().join("src/static.c"), "another");
+    assert!(run(true, Some(&place)).is_err());
+    assert!(run(false, Some(&place)).is_err());
+    run(true, None).unwrap();
+}

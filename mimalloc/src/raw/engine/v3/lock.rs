@@ -238,12 +238,13 @@ pub(crate) fn walking() -> LockGuard<'static> {
 
 #[cfg(test)]
 mod tests {
-    use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::collections::HashMap;
     use std::thread;
     use std::vec::Vec;
 
-    use super::{Entry, Group, Groups, State};
+    use super::{Entry, Group, Groups, HEAPS, State};
+    use crate::Heap;
 
     impl State {
         const fn waiting(self, group: Group) -> usize {
@@ -290,6 +291,63 @@ mod tests {
         });
         assert_eq!(lock.state().inside(), 0);
     }
+
+    /// Checks that `act` waits for a member of the other group to leave. Members of
+    /// other tests may wait as well, so that the check is made several times.
+    fn waits_as(group: Group, act: impl Fn() + Sync) {
+        let other = match group {
+            Group::Walks => Group::Destructions,
+            Group::Destructions => Group::Walks,
+        };
+        for _ in 0..20 {
+            let inside = HEAPS.enter(other);
+            let has_left = AtomicBool::new(false);
+            thread::scope(|scope| {
+                let acts = scope.spawn(|| {
+                    act();
+                    has_left.load(Ordering::SeqCst)
+                });
+                while HEAPS.state().waiting(group) == 0 && !acts.is_finished() {
+                    thread::yield_now();
+                }
+                has_left.store(true, Ordering::SeqCst);
+                drop(inside);
+                assert!(acts.join().unwrap(), "it did not wait");
+            });
+        }
+    }
+
+    #[test]
+    fn what_ends_heaps_waits_for_walks() {
+        let heap = || Heap::create().unwrap();
+        waits_as(Group::Destructions, || drop(heap()));
+        waits_as(Group::Destructions, || Heap::scope(|_| ()).unwrap());
+        // SAFETY: the heap has no blocks, and is no thread's default.
+        waits_as(Group::Destructions, || unsafe {
+            heap().delete_keeping_blocks();
+        });
+        #[cfg(mimalloc_profiler)]
+        {
+            let heap = heap();
+            waits_as(Group::Destructions, || heap.disable_profiling());
+        }
+    }
+
+    #[test]
+    fn what_walks_waits_for_heaps_that_end() {
+        waits_as(Group::Walks, crate::stats::reset);
+        waits_as(Group::Walks, || {
+            // SAFETY: `ignore` takes any text and argument, and does nothing.
+            unsafe { crate::raw::stats::print(Some(ignore), core::ptr::null_mut()) };
+        });
+        if crate::stats::arena_count().is_some() {
+            waits_as(Group::Walks, || {
+                let _ = crate::stats::arena_count();
+            });
+        }
+    }
+
+    unsafe extern "C" fn ignore(_: *const core::ffi::c_char, _: *mut core::ffi::c_void) {}
 
     /// Checks that walks that come while a destruction waits do not enter
     /// before the destruction, and the other way round.
