@@ -68,6 +68,11 @@ const V3: Patches = Patches {
             reason: "a hook runs under the lock of a heap's pages, and each heap zeroes 130 KB",
         },
         Patch {
+            file: "alloc/alloc.c",
+            fragment: include_str!("patches/v3/alloc.c"),
+            reason: "an overflow in the bytes before a canary is reported as a double free",
+        },
+        Patch {
             file: "alloc/alloc-generic.c",
             fragment: include_str!("patches/v3/alloc-generic.c"),
             reason: "full pages leave their theap, so that a heap can't be reset in place",

@@ -3,6 +3,15 @@
 use crate::env;
 use crate::pin::Engine;
 
+/// Upstream's names of the settings below.
+const DECIDED: &[&str] = &[
+    "MI_DEBUG",
+    "MI_SECURE",
+    "MI_PADDING",
+    "MI_GUARDED",
+    "MI_PROFILE",
+];
+
 /// The values of upstream's switches, for the compiler and for dependents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -33,6 +42,7 @@ impl Settings {
 
     /// Returns the settings that the features ask for.
     pub(crate) fn from_features(engine: Engine) -> Result<Self, String> {
+        refuse_flags()?;
         let secure = secure_level();
         let asked = debug_level()?;
         // Upstream pads by itself from a level on (types.h), and dependents need to
@@ -52,6 +62,23 @@ impl Settings {
             guarded: cfg!(feature = "guarded"),
             profile: has_profiler(engine) && !cfg!(feature = "no-profile"),
         })
+    }
+}
+
+/// Fails when the user's flags for the C compiler set what a feature decides. The flags
+/// would win, take hardening away, and make what dependents are told wrong.
+fn refuse_flags() -> Result<(), String> {
+    let flags = env::c_flags().replace("-D ", "-D").replace("-U ", "-U");
+    let mut names = flags.split_whitespace().filter_map(|flag| {
+        let define = flag.strip_prefix(['-', '/'])?.strip_prefix(['D', 'U'])?;
+        define.split('=').next()
+    });
+    match names.find(|name| DECIDED.contains(name)) {
+        Some(name) => Err(format!(
+            "the flags for the C compiler set `{name}`, which a feature decides.\nRemove it from \
+             CFLAGS, and choose the feature instead."
+        )),
+        None => Ok(()),
     }
 }
 

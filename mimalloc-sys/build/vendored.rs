@@ -133,7 +133,8 @@ fn define(cc: &mut cc::Build, settings: Settings, platform: &Platform) {
         cc.define("NDEBUG", None).define("MI_BUILD_RELEASE", None);
     }
     if cfg!(feature = "padding") {
-        cc.define("MI_PADDING", "1");
+        // Engine v2 by itself looks at padding only from level 3 of `secure` on.
+        cc.define("MI_PADDING", "1").define("MI_PADDING_CHECK", "1");
     }
     if !settings.profile {
         cc.define("MI_PROFILE", "0");

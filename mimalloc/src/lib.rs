@@ -104,6 +104,9 @@ pub mod docs {
     pub mod features {
         #![doc = include_str!("../docs/features.md")]
     }
+    pub mod security {
+        #![doc = include_str!("../docs/security.md")]
+    }
     pub mod environment {
         #![doc = include_str!("../docs/environment.md")]
     }

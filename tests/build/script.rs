@@ -1,17 +1,22 @@
 //! Tests of the build script of `mimalloc-sys`: the real program, in a package of
 //! files that each test arranges, with an environment of its own. The C compiler
-//! and cargo are stand-ins: the first makes empty files, the second takes note of
-//! what it is asked, and knows nothing.
+//! and cargo are stand-ins: both take note of what they are asked; the first makes
+//! empty files, and the second knows nothing.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "each test uses a part")]
 mod common;
 
+/// Features and variables, and what the script makes of them.
+#[path = "script/settings.rs"]
+mod settings;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use common::pin::{self, Engine};
 use common::{cargo, copy_source, messages, output, vendor_dir, write};
@@ -23,6 +28,7 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Makes the file that follows `-o`.
 const COMPILER: &str = "\
 #!/bin/sh
+echo \"$*\" >> \"${0%/*}/compiled\"
 while [ $# -gt 0 ]; do
   if [ \"$1\" = -o ]; then : > \"$2\"; fi
   shift
@@ -36,11 +42,15 @@ echo 'this cargo knows nothing' >&2
 exit 1
 ";
 
-/// The build script, compiled without features.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // Only its compilation: what it does here is what these tests are about.
+/// The files that the build script is linked with: its own crates.
+struct Crates {
+    files: BTreeMap<String, String>,
+    dir: PathBuf,
+}
+
+fn crates() -> &'static Crates {
+    static CRATES: OnceLock<Crates> = OnceLock::new();
+    CRATES.get_or_init(|| {
         let mut cargo = cargo();
         cargo.args([
             "check",
@@ -49,22 +59,71 @@ fn program() -> &'static Path {
             "--message-format=json",
         ]);
         let printed = output(&mut cargo);
-        let artifact = messages(&printed)
-            .filter(|message| message["reason"] == "compiler-artifact")
-            .find(|message| {
-                let manifest = message["manifest_path"].as_str().unwrap_or_default();
-                manifest.ends_with("mimalloc-sys/Cargo.toml")
-                    && message["target"]["kind"][0] == "custom-build"
-            });
-        let artifact = artifact.expect("cargo names the build script");
-        PathBuf::from(artifact["filenames"][0].as_str().unwrap())
+        let names = ["cc", "pkg_config"];
+        let artifacts = messages(&printed).filter(|message| {
+            let name = message["target"]["name"].as_str().unwrap_or_default();
+            message["reason"] == "compiler-artifact" && names.contains(&name)
+        });
+        let mut files = BTreeMap::new();
+        for artifact in artifacts {
+            let name = artifact["target"]["name"].as_str().unwrap().to_owned();
+            let all = artifact["filenames"].as_array().unwrap().iter();
+            let mut all = all.map(|file| file.as_str().unwrap().to_owned());
+            files.extend(
+                all.find(|file| file.ends_with(".rlib"))
+                    .map(|file| (name, file)),
+            );
+        }
+        assert_eq!(files.len(), names.len(), "cargo names the script's crates");
+        let dir = Path::new(&files["cc"]).parent().unwrap().to_owned();
+        Crates { files, dir }
     })
+}
+
+/// Returns the build script, compiled with features, and with or without debug
+/// assertions. Cargo would compile C as well.
+fn program(features: &[String], has_assertions: bool) -> PathBuf {
+    static PROGRAMS: Mutex<BTreeMap<String, Arc<OnceLock<()>>>> = Mutex::new(BTreeMap::new());
+    let name = format!("script,{has_assertions},{}", features.join(","));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+    let programs = PROGRAMS.lock();
+    let mut programs = programs.unwrap_or_else(PoisonError::into_inner);
+    let once = programs.entry(name).or_default().clone();
+    drop(programs);
+    once.get_or_init(|| {
+        let crates = crates();
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let mut rustc = Command::new(rustc);
+        rustc
+            .current_dir(common::root())
+            .args(["mimalloc-sys/build/main.rs", "--edition=2024", "-Awarnings"])
+            .args(["--crate-name=script", "-Cdebuginfo=0", "-Copt-level=0"])
+            .arg(format!("-Cdebug-assertions={has_assertions}"))
+            .arg(format!("-Ldependency={}", crates.dir.display()))
+            .args(
+                crates
+                    .files
+                    .iter()
+                    .map(|(name, file)| format!("--extern={name}={file}")),
+            )
+            .args(
+                features
+                    .iter()
+                    .map(|name| format!("--cfg=feature=\"{name}\"")),
+            )
+            .arg("-o")
+            .arg(&path);
+        output(&mut rustc);
+    });
+    path
 }
 
 /// A package and a machine around it.
 struct World {
     temp: TempDir,
     variables: Vec<(String, String)>,
+    features: Vec<String>,
+    has_assertions: bool,
 }
 
 /// The output of the script.
@@ -73,6 +132,8 @@ struct Said {
     text: String,
     /// The arguments of each call of cargo.
     asked: Vec<String>,
+    /// The arguments of each call of the C compiler.
+    compiled: Vec<String>,
 }
 
 impl World {
@@ -105,8 +166,12 @@ impl World {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let variables = Vec::new();
-        Self { temp, variables }
+        Self {
+            temp,
+            variables: Vec::new(),
+            features: Vec::new(),
+            has_assertions: true,
+        }
     }
 
     /// One with the source inside the package.
@@ -150,7 +215,7 @@ impl World {
 
     fn run(&self) -> Said {
         let bin = self.at("bin");
-        let mut script = Command::new(program());
+        let mut script = Command::new(program(&self.features, self.has_assertions));
         script
             .env_clear()
             .current_dir(self.at("package"))
@@ -172,11 +237,15 @@ impl World {
             .env("CARGO_CFG_TARGET_POINTER_WIDTH", "64")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = script.output().unwrap();
-        let asked = fs::read_to_string(bin.join("asked")).unwrap_or_default();
+        let noted = |name| {
+            let notes = fs::read_to_string(bin.join(name)).unwrap_or_default();
+            notes.lines().map(str::to_owned).collect()
+        };
         Said {
             ok: output.status.success(),
             text: String::from_utf8_lossy(&output.stdout).into_owned(),
-            asked: asked.lines().map(str::to_owned).collect(),
+            asked: noted("asked"),
+            compiled: noted("compiled"),
         }
     }
 
@@ -241,8 +310,8 @@ fn rust_allocates_only_what_it_knows() {
         (all, &[("CFLAGS", "-O3 -g")]),
         (all, &[("CARGO_CFG_TARGET_ARCH", "aarch64")]),
         (nothing, &[("MIMALLOC_SYS_NO_INLINE_ALLOC", "1")]),
-        (nothing, &[("CFLAGS", "-DMI_PADDING=1")]),
-        (nothing, &[("TARGET_CFLAGS", "-O2 -U MI_SECURE")]),
+        (nothing, &[("CFLAGS", "-DMI_STATS=2")]),
+        (nothing, &[("TARGET_CFLAGS", "-O2 -U MI_STATS")]),
         (nothing, &[("CARGO_CFG_SANITIZE", "thread")]),
         (nothing, &[("CARGO_CFG_TARGET_POINTER_WIDTH", "32")]),
         // Where C's thread-local variables are elsewhere, or of another model.

@@ -10,6 +10,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Whether the library is built for hosts that load it late.
+fn loads_late() -> bool {
+    mimalloc::ffi::build::FEATURES.contains(&"local-dynamic-tls")
+}
+
 /// Builds `exports_cdylib.rs` as this test was built, and returns the library.
 fn build() -> PathBuf {
     // With `--target` …/<target dir>/<triple>/<profile>/deps/<this program>,
@@ -46,6 +51,9 @@ fn build() -> PathBuf {
     if cfg!(mimalloc_v2) {
         cargo.args(["--features", "v2"]);
     }
+    if loads_late() {
+        cargo.args(["--features", "mimalloc/local-dynamic-tls"]);
+    }
     assert!(cargo.status().unwrap().success());
     let name = format!(
         "{}exports_cdylib{}",
@@ -63,6 +71,7 @@ fn a_cdylib_keeps_mimalloc_to_itself() {
     }
     let library = build();
     symbols(&library);
+    thread_locals(&library);
     // The dynamic linker takes a copy for another library.
     let copy = library.with_file_name("exports_cdylib_copy");
     std::fs::copy(&library, &copy).unwrap();
@@ -105,6 +114,21 @@ fn symbols(library: &Path) {
             "exports {name}"
         );
     }
+}
+
+/// Checks whether the library asks for room in the static TLS block of its host, which
+/// is a sign of the model initial-exec.
+fn thread_locals(library: &Path) {
+    if cfg!(not(all(target_os = "linux", target_env = "gnu"))) {
+        return;
+    }
+    let Ok(output) = Command::new("readelf").arg("-d").arg(library).output() else {
+        skip("no `readelf`, so the TLS model was not looked at");
+        return;
+    };
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.contains("STATIC_TLS"), !loads_late(), "{text}");
 }
 
 type Sum = extern "C" fn(u64) -> u64;

@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod address_space;
+pub mod child;
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
 mod model;
