@@ -159,6 +159,7 @@ impl Folder {
     /// surely this user's.
     fn create(path: &str) -> io::Result<Self> {
         let mut builder = fs::DirBuilder::new();
+        builder.recursive(false);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path)?;
