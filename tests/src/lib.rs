@@ -5,8 +5,11 @@
 
 #[cfg(target_os = "linux")]
 pub mod address_space;
+#[cfg(mimalloc_owned_heaps)]
+pub mod fuzz;
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
+mod live;
 mod model;
 mod preset;
 mod resets;
