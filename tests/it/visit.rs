@@ -63,7 +63,10 @@ fn blocks_that_another_thread_freed_are_not_seen() {
         .unwrap();
         assert_eq!(heap.usage().blocks, 0, "of {size} bytes");
         assert_eq!(heap.blocks().unwrap().len(), 0, "of {size} bytes");
-        assert_eq!(heap.areas().unwrap().map(|area| area.used).sum::<usize>(), 0);
+        assert_eq!(
+            heap.areas().unwrap().map(|area| area.used).sum::<usize>(),
+            0
+        );
     }
 }
 

@@ -181,16 +181,15 @@ mod scenario {
 
     /// Allocates in a heap in all ways, and checks what there is.
     fn fill(heap: &Heap, errors: &mut Errors) {
-        for size in [8, 100, 3_000, 60_000, MIB, 40 * MIB] {
+        for size in [8, 100, 3_000, 60_000, MIB, 5 * MIB] {
             let mut bytes = Vec02::new_in(heap);
             if errors.note(bytes.try_reserve_exact(size)).is_some() {
                 bytes.resize(size.min(70_000), 7_u8);
                 assert!(bytes.iter().all(|&byte| byte == 7));
-                let _ = errors.note(bytes.try_reserve_exact(2 * size));
+                let _ = errors.note(bytes.try_reserve_exact(size.min(MIB) + 70_000));
                 assert!(bytes.iter().all(|&byte| byte == 7));
             }
-            if let Some(zeroed) =
-                errors.note(Box02::<[u8], _>::try_new_zeroed_slice_in(size, heap))
+            if let Some(zeroed) = errors.note(Box02::<[u8], _>::try_new_zeroed_slice_in(size, heap))
             {
                 // SAFETY: any byte is a number.
                 let zeroed = unsafe { zeroed.assume_init() };
@@ -213,10 +212,13 @@ mod scenario {
         assert!(map.iter().all(|(key, value)| *value == key * 2));
         let mut text = HeapString::new_in(heap);
         let _ = errors.note(write!(text, "{:>2000}", "end"));
-        assert!(text.is_empty() || text.ends_with("end"));
+        assert!("end".starts_with(text.trim_start()), "{text:?}");
         let _ = errors.note(mimalloc::try_format_in!(heap, "{} {}", 1, "two"));
         let _ = errors.note(heap.alloc(5_u64).map(|five| assert_eq!(*five, 5)));
-        let _ = errors.note(heap.alloc_slice_with(9_000, |at| at).map(|slice| slice.len()));
+        let _ = errors.note(
+            heap.alloc_slice_with(9_000, |at| at)
+                .map(|slice| slice.len()),
+        );
         let _ = errors.note(heap.strdup(c"text").map(|text| assert_eq!(&*text, c"text")));
         heap.with_local(|local| {
             let mut list = Vec02::new_in(local);
@@ -239,7 +241,7 @@ mod scenario {
             fill(&heap, &mut errors);
             let _ = errors.note(heap.reset_keeping(0));
             heap.collect(true);
-            assert!(heap.usage().used < 100 * MIB);
+            assert_eq!(heap.usage().blocks, 0);
             profile(kept, &heap, &mut errors);
         }
         if kept.arena.is_none() {
@@ -247,7 +249,7 @@ mod scenario {
         }
         if let Some(arena) = kept.arena {
             if let Some(mut heap) = errors.note(arena.new_heap()) {
-                // Its largest blocks never fit.
+                // With the option `disallow_arena_alloc`, no block is in an arena.
                 fill(&heap, &mut Errors::default());
                 let _ = errors.note(heap.reset());
             }
@@ -379,7 +381,7 @@ mod scenario {
     /// Checks that failures of later rounds leave neither heaps nor memory behind.
     fn nothing_is_lost(kept: &mut Kept, failing: usize, on: bool) {
         let before = left();
-        for round in 0..4 {
+        for round in 0..2 {
             arm(1 + (failing + round) % 12, on);
             let _ = scenario(kept);
             disarm();
@@ -387,29 +389,25 @@ mod scenario {
         assert_eq!(scenario(kept), 0, "there is memory again");
         let after = left();
         assert_eq!(after.0, before.0, "heaps and threads");
-        assert!(
-            after.1 <= before.1 + 100 * MIB,
-            "{} and {} bytes committed",
-            before.1,
-            after.1
-        );
+        let (had, has) = (before.1, after.1);
+        assert!(has <= had + 16, "{had} and {has} pages");
     }
 
-    /// Returns the number of heaps and threads, and the committed bytes.
-    fn left() -> ([i64; 2], usize) {
+    /// Returns the number of heaps and threads, and the number of pages.
+    #[cfg(not(mimalloc_other_version))]
+    fn left() -> ([i64; 2], i64) {
         mimalloc::collect(true);
-        #[cfg(not(mimalloc_other_version))]
-        let heaps = {
-            let stats = mimalloc::stats::Stats::get().unwrap();
-            #[cfg(mimalloc_v3)]
-            let heaps = stats.heaps.current;
-            #[cfg(not(mimalloc_v3))]
-            let heaps = 0;
-            [heaps, stats.threads.current]
-        };
-        #[cfg(mimalloc_other_version)]
-        let heaps = [0; 2];
-        (heaps, mimalloc::stats::process_info().current_commit)
+        let stats = mimalloc::stats::Stats::get().unwrap();
+        #[cfg(mimalloc_v3)]
+        let heaps = stats.heaps.current;
+        #[cfg(not(mimalloc_v3))]
+        let heaps = 0;
+        ([heaps, stats.threads.current], stats.pages.current)
+    }
+
+    #[cfg(mimalloc_other_version)]
+    fn left() -> ([i64; 2], i64) {
+        ([0; 2], 0)
     }
 }
 
@@ -440,8 +438,8 @@ mod parent {
         [numbers.next().unwrap(), numbers.next().unwrap()]
     }
 
-    /// Lets each call fail. Returns the number of children and the number of those
-    /// that had an error.
+    /// Lets each call fail, or each of so many. Returns the number of calls that
+    /// failed, and the number of those that led to an error.
     fn each_call(on: bool, settings: &[(&str, &str)]) -> [usize; 2] {
         let child = |failing: usize| {
             let on = usize::from(on).to_string();
@@ -450,20 +448,38 @@ mod parent {
         let [calls, errors] = child(0);
         assert_eq!(errors, 0, "without a failure");
         assert!(calls > 2, "{calls}");
-        let with_errors = (1..=calls).filter(|&failing| child(failing)[1] != 0).count();
-        [calls, with_errors]
+        // There are more than a thousand calls when each page is one.
+        let limit = std::env::var("MIMALLOC_TEST_CALLS").map_or(12, |text| text.parse().unwrap());
+        let step = if settings.is_empty() {
+            1
+        } else {
+            calls.div_ceil(limit)
+        };
+        let failing = (1..=calls).step_by(step);
+        let with_errors = failing.filter(|&failing| child(failing)[1] != 0).count();
+        [calls.div_ceil(step), with_errors]
     }
 
     pub(crate) fn main() {
         // Each page comes from the operating system, and goes back.
-        let direct: &[_] = &[("MIMALLOC_DISALLOW_ARENA_ALLOC", "1"), ("MIMALLOC_PURGE_DELAY", "0")];
+        let direct: &[_] = &[
+            ("MIMALLOC_DISALLOW_ARENA_ALLOC", "1"),
+            ("MIMALLOC_PURGE_DELAY", "0"),
+        ];
         let outcomes = thread::scope(|scope| {
-            let runs = [(false, &[][..]), (true, &[]), (false, direct), (true, direct)];
+            let runs = [
+                (false, &[][..]),
+                (true, &[]),
+                (false, direct),
+                (true, direct),
+            ];
             let runs = runs.map(|(on, settings)| scope.spawn(move || each_call(on, settings)));
             runs.map(|run| run.join().unwrap())
         });
-        println!("calls, and calls whose failure was an error: {outcomes:?}");
-        assert!(outcomes.iter().all(|&[_, errors]| errors != 0));
+        println!("calls that failed, and those that led to errors: {outcomes:?}");
+        // mimalloc gets over most single failures by itself.
+        let [_, all_fail, _, all_fail_directly] = outcomes;
+        assert!(all_fail[1] != 0 && all_fail_directly[1] != 0);
         let mut failed = 0;
         for limit in [1, 2, 4, 8, 16, 32, 48, 64, 80, 100, 130, 200, 400, 1_100] {
             let [_, errors] = run(&["limited".to_owned(), limit.to_string()], &[]);

@@ -319,9 +319,8 @@ fn panic_in(hook: &str) {
             unsafe { hooks::set_error_hook(error) };
             let layout = Layout::from_size_align(isize::MAX as usize - 4_095, 8).unwrap();
             let heap = Heap::new().unwrap();
-            let blocks = [(); 4].map(|()| {
-                allocator_api2_02::alloc::Allocator::allocate(&heap, layout).is_ok()
-            });
+            let blocks = [(); 4]
+                .map(|()| allocator_api2_02::alloc::Allocator::allocate(&heap, layout).is_ok());
             assert!(blocks.contains(&false));
         }
         _ => deferred(),

@@ -245,7 +245,10 @@ impl World {
             // The heap is with another thread, and only its blocks are here.
             self.live.free(&Api04(MiMalloc), at);
         }
-        assert!(is_there || is_limited, "no memory to resize {old:?} to {new:?}");
+        assert!(
+            is_there || is_limited,
+            "no memory to resize {old:?} to {new:?}"
+        );
     }
 
     fn free(&mut self, bytes: &mut Bytes<'_>) {
@@ -462,8 +465,7 @@ impl World {
         let at = bytes.below(SLOTS);
         // Engine v2 can't move the blocks of a heap in an arena.
         let is_movable = |slot: &Slot| cfg!(mimalloc_v3) || !slot.is_limited;
-        let is_plain =
-            |slot: &mut Slot| slot.is_plain() && slot.values == 0 && is_movable(slot);
+        let is_plain = |slot: &mut Slot| slot.is_plain() && slot.values == 0 && is_movable(slot);
         let Some(slot) = self.slots[at].take_if(is_plain) else {
             return;
         };

@@ -24,13 +24,7 @@ unsafe impl Send for Block {}
 impl Block {
     /// Checks the contents.
     pub(crate) fn check(&self, context: u64) {
-        expect(
-            self.ptr,
-            self.layout.size(),
-            self.tag,
-            context,
-            "contents",
-        );
+        expect(self.ptr, self.layout.size(), self.tag, context, "contents");
     }
 
     /// Checks the contents and frees the block.
