@@ -93,8 +93,11 @@ impl fmt::Write for Sink<'_> {
     }
 }
 
-/// The places where code of the program runs. Each calls the bomb at least once.
-const PLACES: &[(&str, fn(&Bomb))] = &[
+/// A name, and a function that calls the bomb at least once.
+type Place = (&'static str, fn(&Bomb));
+
+/// The places where code of the program runs.
+const PLACES: &[Place] = &[
     ("Heap::scope", |bomb| {
         let _ = Heap::scope(|heap| {
             heap.alloc([1; 100]).unwrap();
