@@ -359,6 +359,8 @@ impl Heap {
     ///   engine v3 the two race, and the process crashes.
     /// - The calling thread has allocated with mimalloc before, so the call
     ///   needs no memory.
+    /// - On engine v2, the heap is in no [`Arena`]: mimalloc leaves the pages of
+    ///   such a heap to no heap, and crashes when a block of them is freed.
     /// - No [`set_default`](Self::set_default) of this heap is in force.
     #[doc(alias = "mi_heap_delete")]
     pub unsafe fn delete_keeping_blocks(self) {

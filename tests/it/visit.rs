@@ -2,11 +2,12 @@
 
 #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 use core::ops::Range;
+use std::ffi::CString;
 
 #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
 use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
-use mimalloc::{Heap, MiMalloc};
+use mimalloc::{Heap, HeapCString, MiMalloc};
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::NewHeap as _;
 
@@ -36,6 +37,42 @@ fn assert_blocks(heap: &mut Heap, mut expected: Vec<usize>) {
     for (block, address) in found.iter().zip(expected) {
         assert!(block.contains(&address), "{address:#x} not in {block:x?}");
     }
+}
+
+/// Checks pages of many blocks, which are full, and pages of one.
+#[test]
+fn blocks_that_another_thread_freed_are_not_seen() {
+    let mut heap = Heap::new().unwrap();
+    for size in [24, 600, 9_000, 300_000] {
+        let blocks: Vec<_> = (0..1_000)
+            .map_while(|at| (at * size < 20 << 20).then(|| heap.strdup(&text(size)).unwrap()))
+            .collect();
+        let raw: Vec<usize> = blocks
+            .into_iter()
+            .map(|block| block.into_raw().as_ptr().expose_provenance())
+            .collect();
+        std::thread::spawn(move || {
+            for address in raw {
+                let block = core::ptr::with_exposed_provenance_mut(address);
+                let block = core::ptr::NonNull::new(block).unwrap();
+                // SAFETY: `into_raw` gave the string up, and any thread may free a block.
+                drop(unsafe { HeapCString::<MiMalloc>::from_raw(block) });
+            }
+        })
+        .join()
+        .unwrap();
+        assert_eq!(heap.usage().blocks, 0, "of {size} bytes");
+        assert_eq!(heap.blocks().unwrap().len(), 0, "of {size} bytes");
+        assert_eq!(
+            heap.areas().unwrap().map(|area| area.used).sum::<usize>(),
+            0
+        );
+    }
+}
+
+/// Returns a C string that takes `size` bytes.
+fn text(size: usize) -> CString {
+    CString::new(vec![b'x'; size - 1]).unwrap()
 }
 
 // Old versions let blocks of ended threads get into a heap.

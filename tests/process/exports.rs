@@ -6,9 +6,11 @@
 
 #![cfg(unix)]
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Barrier;
 
 /// Whether the library is built for hosts that load it late.
 fn loads_late() -> bool {
@@ -73,9 +75,14 @@ fn a_cdylib_keeps_mimalloc_to_itself() {
     symbols(&library);
     thread_locals(&library);
     // The dynamic linker takes a copy for another library.
-    let copy = library.with_file_name("exports_cdylib_copy");
-    std::fs::copy(&library, &copy).unwrap();
-    load(&[library, copy]);
+    let copied = |name: &str| {
+        let copy = library.with_file_name(name);
+        std::fs::copy(&library, &copy).unwrap();
+        copy
+    };
+    load(&[library.clone(), copied("exports_cdylib_copy")]);
+    // Other copies, because `load` closes none.
+    load_and_unload(&["exports_cdylib_1", "exports_cdylib_2"].map(copied));
 }
 
 /// Writes to the stream itself, because the harness hides what a macro prints.
@@ -135,19 +142,81 @@ type Sum = extern "C" fn(u64) -> u64;
 
 /// Loads a copy of mimalloc, and returns its `exports_sum`.
 fn open(library: &Path) -> Sum {
-    use std::ffi::CString;
-    use std::os::unix::ffi::OsStrExt;
+    opened(library).1
+}
 
+/// Loads a copy of mimalloc, and returns its handle and its `exports_sum`.
+fn opened(library: &Path) -> (*mut libc::c_void, Sum) {
     let path = CString::new(library.as_os_str().as_bytes()).unwrap();
     // SAFETY: `path` is a C string. The library is ours, and its initialisers
     // are mimalloc's.
     let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
     assert!(!handle.is_null());
-    // SAFETY: the handle was just opened, and is never closed.
+    // SAFETY: the handle was just opened, and is not closed yet.
     let symbol = unsafe { libc::dlsym(handle, c"exports_sum".as_ptr()) };
     assert!(!symbol.is_null());
     // SAFETY: `exports_cdylib.rs` defines the function with this type.
-    unsafe { core::mem::transmute::<*mut libc::c_void, Sum>(symbol) }
+    let sum = unsafe { core::mem::transmute::<*mut libc::c_void, Sum>(symbol) };
+    (handle, sum)
+}
+
+/// Loads copies again and again, lets 200 threads use them at once, and unloads
+/// them: after the threads have ended, and while they live.
+///
+/// The host must close a library only when no code of it runs and no block of it is
+/// in use; a thread may have used the library before.
+fn load_and_unload(libraries: &[PathBuf]) {
+    const THREADS: usize = 200;
+
+    for round in 0..6 {
+        let opened: Vec<_> = libraries.iter().map(|library| opened(library)).collect();
+        let sums: Vec<Sum> = opened.iter().map(|&(_, sum)| sum).collect();
+        let (used, closed) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|number| {
+                    let (sums, used, closed) = (&sums, &used, &closed);
+                    scope.spawn(move || {
+                        let last = number as u64;
+                        for sum in sums {
+                            assert_eq!(sum(last), last * (last + 1) / 2);
+                        }
+                        used.wait();
+                        if round % 2 == 1 {
+                            closed.wait();
+                        }
+                    })
+                })
+                .collect();
+            used.wait();
+            if round % 2 == 0 {
+                threads
+                    .into_iter()
+                    .for_each(|thread| thread.join().unwrap());
+            }
+            for &(handle, _) in &opened {
+                // SAFETY: `exports_sum` has returned on each thread, and leaves no
+                // block in use.
+                assert_eq!(unsafe { libc::dlclose(handle) }, 0);
+            }
+            if round % 2 == 1 {
+                closed.wait();
+            }
+        });
+        for library in libraries {
+            assert!(
+                !is_loaded(library),
+                "round {round}: {library:?} is still there"
+            );
+        }
+    }
+}
+
+fn is_loaded(library: &Path) -> bool {
+    let path = CString::new(library.as_os_str().as_bytes()).unwrap();
+    // SAFETY: `path` is a C string, and the flag makes the call only look.
+    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) };
+    !handle.is_null()
 }
 
 /// Uses more copies of mimalloc. Each copy has heaps of its own, on each thread.

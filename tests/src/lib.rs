@@ -6,8 +6,11 @@
 #[cfg(target_os = "linux")]
 pub mod address_space;
 pub mod child;
+#[cfg(mimalloc_owned_heaps)]
+pub mod fuzz;
 #[cfg(not(mimalloc_owned_heaps))]
 mod heaps;
+mod live;
 mod model;
 mod preset;
 mod resets;

@@ -77,5 +77,7 @@ pub(crate) unsafe fn visit(
     argument: *mut c_void,
 ) {
     // SAFETY: as the caller promises.
+    unsafe { engine::take_in_frees(heap) };
+    // SAFETY: as the caller promises; taking in frees ends no heap.
     unsafe { sys::mi_heap_visit_blocks(heap, blocks, Some(visitor), argument) };
 }

@@ -16,6 +16,7 @@
 //! | `guarded` | settings of a theap on engine v3, of a heap on v2 |
 //! | [`malloc_small`], [`zalloc_small`], [`take_small`] | engine v3 has entries that take words, and one without a call |
 //! | [`destroying`], [`walking`] | engine v3 needs a lock |
+//! | [`take_in_frees`] | engine v2 does not before a visit |
 //! | [`collecting`], [`is_collect_on_purpose`] | engine v2 forces deferred frees when a thread ends |
 //! | [`initialize_thread`], [`ADMITS_ALL_THREADS`], [`thread_can_make_heaps`] | what C does on a thread for which there is no memory |
 //! | [`FREES_BY_SIZE`], [`free_small`], [`ALIGNS_LARGE_BLOCKS`], [`MISALIGNS`], [`MISTAKES_LARGE_SIZES`] | entries and faults of the linked version |

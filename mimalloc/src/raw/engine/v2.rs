@@ -13,6 +13,7 @@ use mimalloc_sys as sys;
 
 use crate::error::HeapError;
 use crate::raw::backend::HeapBackend;
+use crate::raw::heap as raw_heap;
 use crate::raw::runtime::{self, Flag};
 
 pub(crate) use arena_heaps::new_heap_in;
@@ -312,6 +313,7 @@ pub(crate) mod guarded {
 
     use crate::error::AllocError;
     use crate::raw::backend::HeapBackend;
+    use crate::raw::heap as raw_heap;
 
     /// Guards a block about every `rate` bytes that are allocated in the heap.
     /// Fails for a dead heap, which has no numbers to sample with.
@@ -464,6 +466,17 @@ pub(crate) const MISTAKES_LARGE_SIZES: bool = false;
 #[allow(dead_code, reason = "older versions have no statistics")]
 pub(crate) fn bin_size(bin: usize) -> usize {
     crate::raw::size_class::bin_words(bin) * size_of::<usize>()
+}
+
+/// Takes in blocks that other threads freed. Before that, a visit lists those of
+/// them that are in full pages.
+///
+/// # Safety
+///
+/// `heap` is live and this thread's, or dead.
+pub(crate) unsafe fn take_in_frees(heap: *mut sys::mi_heap_t) {
+    // SAFETY: the heap is this thread's or dead, and a collect frees no live block.
+    unsafe { raw_heap::collect(heap, false) };
 }
 
 /// Adds the current thread's statistics to those of the process.

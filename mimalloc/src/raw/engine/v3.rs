@@ -205,6 +205,13 @@ pub(crate) fn is_collect_on_purpose() -> bool {
     true
 }
 
+/// Does nothing: a visit of this engine takes in blocks that other threads freed.
+///
+/// # Safety
+///
+/// No preconditions; `unsafe` only to match the other engine.
+pub(crate) unsafe fn take_in_frees(_heap: *mut sys::mi_heap_t) {}
+
 /// Adds the current thread's statistics to those of the process: does nothing,
 /// because `mi_stats_get` adds them.
 #[inline(always)]
