@@ -69,7 +69,11 @@ fn each_planted_bug_fails_a_test() {
     let mut missed = Vec::new();
     for bug in &bugs {
         if sound.insert(bug.test.clone()) {
-            assert!(passes(bug, copy), "`cargo test {}` fails by itself", bug.test);
+            assert!(
+                passes(bug, copy),
+                "`cargo test {}` fails by itself",
+                bug.test
+            );
         }
         let path = copy.join(&bug.file);
         let text = fs::read_to_string(&path).unwrap();
@@ -77,7 +81,11 @@ fn each_planted_bug_fails_a_test() {
         write(&path, text.replace(&bug.from, &bug.to));
         let is_missed = passes(bug, copy);
         write(&path, text);
-        println!("{}: {}", ["caught", "MISSED"][usize::from(is_missed)], bug.bug);
+        println!(
+            "{}: {}",
+            ["caught", "MISSED"][usize::from(is_missed)],
+            bug.bug
+        );
         missed.extend(is_missed.then_some(&bug.bug));
     }
     assert!(missed.is_empty(), "{missed:#?}");

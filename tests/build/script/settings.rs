@@ -476,8 +476,9 @@ const PREFIX: &str = "X86_64_UNKNOWN_LINUX_GNU_";
 #[test]
 fn each_variable_can_be_one_of_the_target() {
     type Arrange = fn() -> World;
+    type Row = (Arrange, &'static str, [(&'static str, &'static str); 2]);
     // A variable, a value for all targets, another for this one, and what each leads to.
-    let table: &[(Arrange, &str, [(&str, &str); 2])] = &[
+    let table: &[Row] = &[
         (
             World::with_source,
             "MIMALLOC_SYS_NO_INLINE_ALLOC",
