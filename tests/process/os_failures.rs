@@ -73,8 +73,10 @@ mod faults {
     }
 
     fn no_memory() {
-        // SAFETY: the address of this thread's `errno` is valid for writes.
-        unsafe { libc::__errno_location().write(libc::ENOMEM) };
+        // SAFETY: the function has no precondition, and only returns an address.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: the address is that of this thread's `errno`, valid for writes.
+        unsafe { errno.write(libc::ENOMEM) };
     }
 
     /// Takes the place of the C library's function for this program. The library

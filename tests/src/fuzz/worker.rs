@@ -37,6 +37,17 @@ pub(super) struct Done {
     pub(super) heap: Option<(u64, Owner)>,
 }
 
+impl Done {
+    fn new(operations: u64, blocks: Vec<Block>) -> Self {
+        Self {
+            operations,
+            blocks,
+            #[cfg(mimalloc_v3)]
+            heap: None,
+        }
+    }
+}
+
 impl Job {
     fn run(self) -> Done {
         match self {
@@ -55,19 +66,12 @@ impl Job {
                     &mut live,
                     &mut Bytes::new(&program),
                 );
-                Done {
-                    operations,
-                    blocks: live.take_all_in(DEFAULT),
-                    ..Done::default()
-                }
+                Done::new(operations, live.take_all_in(DEFAULT))
             }
             Self::World(number, program) => {
                 let mut world = World::new(number, None);
                 world.run(&mut Bytes::new(&program));
-                Done {
-                    operations: world.finish(),
-                    ..Done::default()
-                }
+                Done::new(world.finish(), Vec::new())
             }
             #[cfg(mimalloc_v3)]
             Self::Use(number, owner, is_limited, program) => {
@@ -88,11 +92,7 @@ impl Job {
                 let mut live = Live::new(number);
                 let bytes = &mut Bytes::new(&program);
                 let operations = use_heap(&Api02(&heap), number, false, &mut live, bytes);
-                Done {
-                    operations,
-                    blocks: live.take_all_in(number),
-                    ..Done::default()
-                }
+                Done::new(operations, live.take_all_in(number))
             }
         }
     }
