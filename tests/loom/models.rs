@@ -133,6 +133,8 @@ fn the_ring_gives_back_what_was_pushed() {
 fn readers_of_the_ring_take_no_byte_twice() {
     check(3, || {
         let ring = Arc::new(Ring::default());
+        // The ring is made before the threads are.
+        assert_eq!(ring.take(|_| ()), 0);
         ring.push(b"ab");
         let other = Arc::clone(&ring);
         let reader = thread::spawn(move || {
