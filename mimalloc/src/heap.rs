@@ -261,7 +261,9 @@ impl Heap {
     ///
     /// A value of size zero, such as an empty slice, lies in no block.
     ///
-    /// On engine v2 the search takes time in proportion to the heap's pages.
+    /// On engine v3, only about the first 4 MiB of a block count as inside, and
+    /// on 32-bit targets the first 1 MiB. On engine v2 the search takes time in
+    /// proportion to the heap's pages.
     ///
     /// Calls `mi_heap_contains`; on engine v2 `mi_heap_check_owned`.
     #[must_use]

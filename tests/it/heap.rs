@@ -248,7 +248,9 @@ fn a_heap_is_the_default_until_its_guard_is_dropped() {
 fn a_heap_contains_the_parts_of_its_values() {
     let heap = Heap::new().unwrap();
     let other = Heap::new().unwrap();
-    for len in [1, 3, 8, 100, 5_000, 300_000] {
+    // Engine v3 finds only the first 4 MiB of a block, and 1 MiB on 32 bits.
+    let long = if usize::BITS == 64 { 300_000 } else { 200_000 };
+    for len in [1, 3, 8, 100, 5_000, long] {
         let mut numbers = Vec02::new_in(&heap);
         numbers.extend(0..len);
         for part in [0, 1, len / 3, len / 2, len - 1] {
@@ -271,7 +273,11 @@ fn a_heap_contains_the_parts_of_its_values() {
 #[test]
 fn errors_say_what_happened() {
     assert!(HeapError::OutOfMemory.to_string().contains("out of memory"));
-    assert!(HeapError::TooManyHeaps.to_string().contains("64500"));
+    assert!(
+        HeapError::TooManyHeaps
+            .to_string()
+            .contains(&mimalloc::MAX_HEAPS.to_string())
+    );
     fn assert_error<E: core::error::Error + Send + Sync + 'static>() {}
     assert_error::<HeapError>();
 }
