@@ -315,6 +315,7 @@ mod scenario {
             errors.0
         };
         for _ in 0..2 {
+            #[allow(clippy::clone_on_copy, reason = "the work of engine v3 has a list")]
             let work = work.clone();
             if let Some(thread) = errors.note(thread::Builder::new().spawn(work)) {
                 errors.0 += thread.join().unwrap();
