@@ -111,14 +111,14 @@ mod effects {
             "print" => mimalloc::option::print(),
             "overflow" => {
                 let block = alloc(100);
-                // SAFETY: the bytes belong to mimalloc, or to blocks that nobody uses:
+                // SAFETY: the bytes belong to mimalloc, or to blocks that are free:
                 // this process is thrown away.
                 unsafe { block.wrapping_add(100).write_bytes(0xA5, 64) };
                 free(block);
             }
             "overflow of a guarded block" => {
                 let block = alloc(112);
-                // SAFETY: as above, nobody uses the byte, if there is one.
+                // SAFETY: as above, the byte is of no live block, if there is one.
                 unsafe { block.wrapping_add(112).write_volatile(1) };
                 free(block);
             }
@@ -130,7 +130,7 @@ mod effects {
             "use freed" => {
                 let block = alloc(100);
                 free(block);
-                // SAFETY: the memory is mapped, and nobody uses it.
+                // SAFETY: the memory is mapped, and is of no live block.
                 black_box(unsafe { block.wrapping_add(20).read_volatile() });
             }
             "use" => {
@@ -255,7 +255,7 @@ mod effects {
             // SAFETY: the heap is live, and this thread's.
             addresses.push(unsafe { sys::mi_heap_malloc(heap, 64) }.addr());
         }
-        // SAFETY: the heap was made above, and nobody uses its blocks any more.
+        // SAFETY: the heap was made above, and its blocks are used no more.
         unsafe { sys::mi_heap_destroy(heap) };
         let is_sorted = addresses.is_sorted();
         assert_eq!(is_sorted, secure() < 2, "{addresses:x?}");

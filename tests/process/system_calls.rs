@@ -39,7 +39,7 @@ static BINDS: AtomicUsize = AtomicUsize::new(0);
 
 /// # Safety
 ///
-/// As for the system's function.
+/// Passes on the contract of the system's function.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mmap(
     addr: *mut c_void,
@@ -71,7 +71,7 @@ unsafe extern "C" fn mmap(
 
 /// # Safety
 ///
-/// As for the system's function. Arguments that the caller leaves out are not looked at.
+/// Passes on the contract of the system's function. Arguments that the caller leaves out are not read.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn syscall(
     number: c_long,

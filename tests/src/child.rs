@@ -58,10 +58,10 @@ pub fn arrange(command: &mut Command, task: &str) {
     }
 }
 
-/// What a child did.
+/// Is what a child did.
 #[derive(Debug)]
 pub struct Ended {
-    /// What the child printed.
+    /// Is what the child printed.
     pub stdout: String,
     /// What mimalloc printed.
     pub stderr: String,
