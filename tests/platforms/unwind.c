@@ -1,7 +1,15 @@
-// Lets the unwinder of a compiler for glibc work in a static program with musl: the
-// function of glibc that finds the unwind table of the program.
+// Lets the unwinder of a compiler for glibc work in a static program with musl.
 #define _GNU_SOURCE
 #include <link.h>
+#include <pthread.h>
+
+// The unwinder calls these through weak references, for which no archive is searched.
+void *const unwinder_calls[] = {
+    pthread_once, pthread_mutex_lock, pthread_mutex_unlock, pthread_key_create,
+    pthread_getspecific, pthread_setspecific,
+};
+
+// glibc's function that finds the unwind table of the program.
 
 // The fields of glibc's structure up to the one that the unwinder reads.
 struct found {

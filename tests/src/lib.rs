@@ -28,11 +28,11 @@ pub use crate::subject::{Api02, Api04, Subject, Whole};
 
 /// Returns a command that runs this program again.
 ///
-/// `MIMALLOC_TESTS_RUNNER` is the emulator and its arguments, for a program that the
+/// `RUN_TESTS_WITH` is the emulator and its arguments, for a program that the
 /// system cannot start by itself.
 pub fn this_program() -> Command {
     let program = env::current_exe().unwrap();
-    let runner = env::var("MIMALLOC_TESTS_RUNNER").unwrap_or_default();
+    let runner = env::var("RUN_TESTS_WITH").unwrap_or_default();
     let mut words = runner.split_whitespace();
     let Some(emulator) = words.next() else {
         return Command::new(program);
