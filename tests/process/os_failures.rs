@@ -296,27 +296,23 @@ mod scenario {
         let Some(heap) = errors.note(SharedHeap::new()) else {
             return;
         };
-        let mut list = Vec02::new_in(heap.clone());
-        if errors.note(list.try_reserve(1_000)).is_some() {
-            list.extend(0..1_000);
-        }
-        #[cfg(mimalloc_v3)]
-        let work = move || {
-            let mut errors = Errors::default();
-            fill(&heap, &mut errors);
-            drop(list);
-            fill_own(&mut errors);
-            errors.0
-        };
-        #[cfg(not(mimalloc_v3))]
-        let work = move || {
-            let mut errors = Errors::default();
-            fill_own(&mut errors);
-            errors.0
-        };
         for _ in 0..2 {
-            #[allow(clippy::clone_on_copy, reason = "the work of engine v3 has a list")]
-            let work = work.clone();
+            let mut list = Vec02::new_in(heap.clone());
+            if errors.note(list.try_reserve(1_000)).is_some() {
+                list.extend(0..1_000);
+            }
+            #[cfg(mimalloc_v3)]
+            let heap = heap.clone();
+            let work = move || {
+                let mut errors = Errors::default();
+                #[cfg(mimalloc_v3)]
+                {
+                    fill(&heap, &mut errors);
+                    drop(list);
+                }
+                fill_own(&mut errors);
+                errors.0
+            };
             if let Some(thread) = errors.note(thread::Builder::new().spawn(work)) {
                 errors.0 += thread.join().unwrap();
             }
