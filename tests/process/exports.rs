@@ -81,8 +81,12 @@ fn a_cdylib_keeps_mimalloc_to_itself() {
         copy
     };
     load(&[library.clone(), copied("exports_cdylib_copy")]);
-    // Other copies, because `load` closes none.
-    load_and_unload(&["exports_cdylib_1", "exports_cdylib_2"].map(copied));
+    // The dynamic linker has little room for thread-locals of the model initial-exec,
+    // and gets none of it back from a library that it unloads.
+    if loads_late() {
+        // Other copies, because `load` closes none.
+        load_and_unload(&["exports_cdylib_1", "exports_cdylib_2"].map(copied));
+    }
 }
 
 /// Writes to the stream itself, because the harness hides what a macro prints.
