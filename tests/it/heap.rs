@@ -142,6 +142,7 @@ fn a_shared_heap_lives_as_long_as_its_last_handle() {
     let mut list = Vec02::new_in(heap.clone());
     list.extend(0..1_000_u32);
     assert_eq!(heap.handle_count(), 2);
+    assert!(format!("{heap:?}").ends_with("handles: 2 }"), "{heap:?}");
     assert!(SharedHeap::ptr_eq(&heap, list.allocator()));
     drop(heap);
     list.extend(1_000..2_000);

@@ -17,6 +17,8 @@ mod option;
 #[cfg(mimalloc_owned_heaps)]
 mod pool;
 mod process_info;
+#[cfg(mimalloc_profile)]
+mod profiler;
 // The tests leave blocks to heaps. In an old system library, other heaps take over
 // such blocks when the thread ends.
 #[cfg(any(mimalloc_v3, not(mimalloc_other_version)))]

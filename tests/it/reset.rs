@@ -366,3 +366,18 @@ mod threads {
         }
     }
 }
+
+/// Checks that a small heap of one thread stays where it is. A new heap would have
+/// another address, because both heaps are live for a moment.
+#[test]
+#[cfg(all(mimalloc_patched, not(mimalloc_padding), not(mimalloc_guarded)))]
+fn a_small_heap_is_reset_in_place() {
+    let mut heap = Heap::new().unwrap();
+    for _ in 0..3 {
+        let _ = Block::new(&heap, 100, 8, 1);
+        let raw = heap.as_raw();
+        heap.reset().unwrap();
+        assert_eq!(heap.as_raw(), raw);
+        assert_eq!(heap.usage().blocks, 0);
+    }
+}

@@ -264,3 +264,15 @@ fn usage_adds_up() {
     assert!(usage.committed >= usage.used, "{usage:?}");
     assert!(usage.reserved >= usage.committed, "{usage:?}");
 }
+
+// Old versions let blocks of ended threads get into a heap.
+#[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
+#[test]
+fn what_is_left_of_a_walk_is_printed() {
+    let mut heap = Heap::new().unwrap();
+    heap.alloc_slice_with(3_000, |_| 1_u8).unwrap();
+    let mut blocks = heap.blocks().unwrap();
+    assert_eq!(format!("{blocks:?}"), "Blocks { left: 1, .. }");
+    blocks.next();
+    assert_eq!(format!("{blocks:?}"), "Blocks { left: 0, .. }");
+}
