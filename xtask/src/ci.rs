@@ -48,6 +48,8 @@ struct Step {
     #[serde(default)]
     quick: bool,
     #[serde(default)]
+    scheduled: bool,
+    #[serde(default)]
     each: Vec<String>,
 }
 
@@ -149,6 +151,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 .as_ref()
                 .is_none_or(|group| step.group() == group)
             && (step.quick || !args.quick)
+            && (!step.scheduled
+                || args.list
+                || args.groups
+                || args.only.is_some()
+                || args.group.is_some())
     });
     let count = table.step.len();
     ensure!(
