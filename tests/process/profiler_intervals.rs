@@ -2,17 +2,17 @@
 //!
 //! The test has a process of its own, because a profiler is never freed.
 
-#[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
+#[cfg(all(mimalloc_pprof, target_os = "linux", target_env = "gnu"))]
 #[allow(dead_code, reason = "other programs read more of a profile")]
 mod pprof;
 
-#[cfg(not(all(mimalloc_profile, target_os = "linux", target_env = "gnu")))]
+#[cfg(not(all(mimalloc_pprof, target_os = "linux", target_env = "gnu")))]
 fn main() {}
 
-#[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
+#[cfg(all(mimalloc_pprof, target_os = "linux", target_env = "gnu"))]
 use profiled::main;
 
-#[cfg(all(mimalloc_profile, target_os = "linux", target_env = "gnu"))]
+#[cfg(all(mimalloc_pprof, target_os = "linux", target_env = "gnu"))]
 mod profiled {
     use std::num::NonZeroUsize;
     use std::path::Path;
