@@ -377,9 +377,10 @@ mod threads {
         use_up(&heap, 1);
         drop(heap);
         assert_eq!(pool.idle_count(), if keeps() { 3 } else { 0 });
-        // A new heap has no pages.
+        // A new heap has no pages. Engine v2 gives pages without blocks back when a heap
+        // is looked at.
         let has_pages = pool.take().unwrap().usage() != HeapUsage::default();
-        assert_eq!(has_pages, keeps());
+        assert_eq!(has_pages, keeps() && cfg!(mimalloc_v3));
     }
 
     /// An arena must not wait for a thread that is gone.
