@@ -193,7 +193,8 @@ impl Heap {
 
     /// Returns what the heap holds in total.
     ///
-    /// The sum is exact, except for what mimalloc needs for its own tables.
+    /// The sum is exact, except for what mimalloc needs for its own tables. Engine
+    /// v2 first gives back areas in which no block is used.
     ///
     /// The call takes time in proportion to the areas of the heap (an area has
     /// at least 64 KiB on engine v3), and no memory. Calls
