@@ -428,6 +428,10 @@ mod parent {
         let output = child.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
+        // Some functions of std end the process where the system has no memory at all.
+        if arguments[0] == "limited" && errors.starts_with("memory allocation of ") {
+            return [0, 1];
+        }
         assert!(
             output.status.success(),
             "{arguments:?} {settings:?}: {} {text} {errors}",
