@@ -40,6 +40,7 @@ fn assert_blocks(heap: &mut Heap, mut expected: Vec<usize>) {
 }
 
 /// Checks pages of many blocks, which are full, and pages of one.
+#[cfg(any(mimalloc_v3, mimalloc_patched))]
 #[test]
 fn blocks_that_another_thread_freed_are_not_seen() {
     let mut heap = Heap::new().unwrap();

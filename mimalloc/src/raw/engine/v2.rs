@@ -469,14 +469,17 @@ pub(crate) fn bin_size(bin: usize) -> usize {
 }
 
 /// Takes in blocks that other threads freed. Before that, a visit lists those of
-/// them that are in full pages.
+/// them that are in full pages. Old libraries may give a heap pages of ended threads
+/// when they collect, so the function does nothing there.
 ///
 /// # Safety
 ///
 /// `heap` is live and this thread's, or dead.
 pub(crate) unsafe fn take_in_frees(heap: *mut sys::mi_heap_t) {
-    // SAFETY: the heap is this thread's or dead, and a collect frees no live block.
-    unsafe { raw_heap::collect(heap, false) };
+    if cfg!(mimalloc_patched) {
+        // SAFETY: the heap is this thread's or dead, and a collect frees no live block.
+        unsafe { raw_heap::collect(heap, false) };
+    }
 }
 
 /// Adds the current thread's statistics to those of the process.
