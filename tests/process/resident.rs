@@ -26,7 +26,9 @@ fn main() {
     let after = rss();
     assert!(with_block > before + SIZE / 4 * 3, "{before} {with_block}");
     if cfg!(target_os = "linux") {
-        assert!(commit < with_block, "{commit} {with_block}");
+        // Old libraries count what they have reserved.
+        let is_old = cfg!(mimalloc_other_version);
+        assert!(is_old || commit < with_block, "{commit} {with_block}");
         // A block of this size goes back to the system at once.
         assert!(after < with_block - SIZE / 4 * 3, "{with_block} {after}");
     }
