@@ -22,6 +22,7 @@ mod unix {
     use allocator_api2_02::boxed::Box as Box02;
     use allocator_api2_02::vec::Vec as Vec02;
     use mimalloc::{Heap, HeapPool, MiMalloc};
+    use mimalloc_tests::counts;
 
     #[global_allocator]
     static GLOBAL: MiMalloc = MiMalloc;
@@ -38,23 +39,6 @@ mod unix {
         short_threads();
         exits();
         println!("ok");
-    }
-
-    /// Returns the number of heaps, of threads and of pages.
-    #[cfg(not(mimalloc_other_version))]
-    fn counts() -> [i64; 3] {
-        mimalloc::collect(true);
-        let stats = mimalloc::stats::Stats::get().unwrap();
-        #[cfg(mimalloc_v3)]
-        let heaps = stats.heaps.current;
-        #[cfg(not(mimalloc_v3))]
-        let heaps = 0;
-        [heaps, stats.threads.current, stats.pages.current]
-    }
-
-    #[cfg(mimalloc_other_version)]
-    fn counts() -> [i64; 3] {
-        [0; 3]
     }
 
     /// Uses a heap in each way that a thread's end has to deal with.

@@ -4,7 +4,7 @@
 //! Each case is this program again, as a child, because it ends the process.
 
 use std::env;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use mimalloc::hooks::{self, ErrorCode, Output as To};
 
@@ -91,7 +91,7 @@ fn caught() {
 }
 
 fn child(case: &str) -> Output {
-    let mut command = Command::new(env::current_exe().unwrap());
+    let mut command = mimalloc_tests::this_program();
     command.arg(case).env_remove("RUST_BACKTRACE");
     command.output().unwrap()
 }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::{env, fs};
 
 use mimalloc::Option as MiOption;
@@ -55,7 +54,7 @@ fn has_checks() -> bool {
 
 fn main() {
     if env::args().nth(1).as_deref() != Some("child") {
-        let mut command = Command::new(env::current_exe().unwrap());
+        let mut command = mimalloc_tests::this_program();
         command.arg("child");
         for (name, _) in env::vars_os() {
             let name_text = name.to_string_lossy().to_lowercase();

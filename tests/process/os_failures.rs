@@ -379,34 +379,16 @@ mod scenario {
 
     /// Checks that failures of later rounds leave neither heaps nor memory behind.
     fn nothing_is_lost(kept: &mut Kept, failing: usize, on: bool) {
-        let before = left();
+        let [had_heaps, had_threads, had_pages] = mimalloc_tests::counts();
         for round in 0..2 {
             arm(1 + (failing + round) % 12, on);
             let _ = scenario(kept);
             disarm();
         }
         assert_eq!(scenario(kept), 0, "there is memory again");
-        let after = left();
-        assert_eq!(after.0, before.0, "heaps and threads");
-        let (had, has) = (before.1, after.1);
-        assert!(has <= had + 16, "{had} and {has} pages");
-    }
-
-    /// Returns the number of heaps and threads, and the number of pages.
-    #[cfg(not(mimalloc_other_version))]
-    fn left() -> ([i64; 2], i64) {
-        mimalloc::collect(true);
-        let stats = mimalloc::stats::Stats::get().unwrap();
-        #[cfg(mimalloc_v3)]
-        let heaps = stats.heaps.current;
-        #[cfg(not(mimalloc_v3))]
-        let heaps = 0;
-        ([heaps, stats.threads.current], stats.pages.current)
-    }
-
-    #[cfg(mimalloc_other_version)]
-    fn left() -> ([i64; 2], i64) {
-        ([0; 2], 0)
+        let [heaps, threads, pages] = mimalloc_tests::counts();
+        assert_eq!([heaps, threads], [had_heaps, had_threads]);
+        assert!(pages <= had_pages + 16, "{had_pages} and {pages} pages");
     }
 }
 
@@ -418,12 +400,11 @@ mod scenario {
     not(target_feature = "crt-static")
 ))]
 mod parent {
-    use std::process::Command;
     use std::thread;
 
     /// Runs this program again, and returns its numbers of calls and errors.
     fn run(arguments: &[String], settings: &[(&str, &str)]) -> [usize; 2] {
-        let mut child = Command::new(std::env::current_exe().unwrap());
+        let mut child = mimalloc_tests::this_program();
         child.args(arguments).envs(settings.iter().copied());
         let output = child.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);

@@ -10,7 +10,6 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allocator_api2_02::boxed::Box as Box02;
@@ -287,7 +286,7 @@ fn a_panic_in_a_hook_ends_the_process() {
     let hooks = ["output", "error"];
     let deferred = cfg!(any(mimalloc_v2, mimalloc_patched)).then_some("deferred");
     for hook in hooks.into_iter().chain(deferred) {
-        let mut child = Command::new(std::env::current_exe().unwrap());
+        let mut child = mimalloc_tests::this_program();
         child.args(["--exact", "a_panic_in_a_hook_ends_the_process"]);
         let output = child.env(CHILD, hook).output().unwrap();
         // The harness would report a panic that travels on with 101.

@@ -39,7 +39,7 @@ pub fn end() -> ! {
 /// mimalloc that the environment has.
 #[must_use]
 pub fn command(task: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
+    let mut command = crate::this_program();
     arrange(&mut command, task);
     command
 }

@@ -51,3 +51,23 @@ pub fn fail_instead_of_hanging() {
         std::process::abort();
     });
 }
+
+/// Returns the number of heaps, of threads and of pages; heaps on engine v3 only. Old
+/// libraries do not tell.
+#[cfg(mimalloc_owned_heaps)]
+pub fn counts() -> [i64; 3] {
+    #[cfg(not(mimalloc_other_version))]
+    {
+        mimalloc::collect(true);
+        let stats = mimalloc::stats::Stats::get().unwrap();
+        #[cfg(mimalloc_v3)]
+        let heaps = stats.heaps.current;
+        #[cfg(not(mimalloc_v3))]
+        let heaps = 0;
+        [heaps, stats.threads.current, stats.pages.current]
+    }
+    #[cfg(mimalloc_other_version)]
+    {
+        [0; 3]
+    }
+}
