@@ -26,8 +26,6 @@ struct Bug {
     from: String,
     to: String,
     test: String,
-    #[serde(default)]
-    env: String,
 }
 
 /// Returns whether the test of a bug passes in the repository at `copy`. The test must
@@ -41,7 +39,6 @@ fn passes(bug: &Bug, copy: &Path) -> bool {
         if more.is_empty() && !after.is_empty() {
             command.arg("--").args(after.split(' '));
         }
-        command.envs(bug.env.split(' ').filter_map(|pair| pair.split_once('=')));
         command.env("CARGO_TARGET_DIR", root().join("target/planted"));
         command.output().unwrap()
     };

@@ -221,9 +221,8 @@ fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Result<Vec<(&str, Outcome
             lanes.par_iter().flat_map_iter(|steps| {
                 let steps = steps.iter();
                 steps.map(|step| {
-                    let start = Instant::now();
-                    let outcome = run_step(step, &table.needs, jobs > 1, is_ci);
-                    (&*step.name, outcome, start.elapsed())
+                    let (outcome, time) = run_step(step, &table.needs, jobs > 1, is_ci);
+                    (&*step.name, outcome, time)
                 })
             })
         };
@@ -232,8 +231,13 @@ fn run_all(table: &Table, jobs: usize, is_ci: bool) -> Result<Vec<(&str, Outcome
     Ok(results)
 }
 
-/// Runs one step, if the machine has what the step needs.
-fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: bool) -> Outcome {
+/// Runs one step, if the machine has what the step needs. Returns how long the step took.
+fn run_step(
+    step: &Step,
+    needs: &BTreeMap<String, Need>,
+    quiet: bool,
+    is_ci: bool,
+) -> (Outcome, Duration) {
     let name = &step.name;
     println!("\n=== {name}");
     if let Some(need) = step.needs.as_ref().and_then(|name| needs.get(name)) {
@@ -242,7 +246,8 @@ fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: boo
             let fails = is_ci && !need.optional;
             let what = ["SKIPPED", "FAILED, because this can be installed"][usize::from(fails)];
             println!("!!! {what}: {name}: needs {}", need.hint);
-            return [Outcome::Skipped, Outcome::Failed][usize::from(fails)];
+            let outcome = [Outcome::Skipped, Outcome::Failed][usize::from(fails)];
+            return (outcome, Duration::ZERO);
         }
     }
     let start = Instant::now();
@@ -261,12 +266,13 @@ fn run_step(step: &Step, needs: &BTreeMap<String, Need>, quiet: bool, is_ci: boo
         ),
         Err(error) => (false, format!("cannot run sh: {error}\n").into_bytes()),
     };
-    let (what, seconds) = (["!!! FAILED:", "---"][usize::from(passed)], start.elapsed());
-    let end = format!("{what} {name} in {:.1} s\n", seconds.as_secs_f64());
+    let (what, time) = (["!!! FAILED:", "---"][usize::from(passed)], start.elapsed());
+    let end = format!("{what} {name} in {:.1} s\n", time.as_secs_f64());
     printed.extend(end.into_bytes());
     // In one piece, so that the lines of steps side by side don't mix.
     let _ = std::io::stdout().lock().write_all(&printed);
-    [Outcome::Failed, Outcome::Passed][usize::from(passed)]
+    let outcome = [Outcome::Failed, Outcome::Passed][usize::from(passed)];
+    (outcome, time)
 }
 
 #[cfg(test)]

@@ -665,7 +665,7 @@ fn a_foreign_tree_is_compiled_with_the_settings() {
             "#define MI_MALLOC_VERSION 30602\n",
         )
         .fails(&["holds no mimalloc source"]);
-    // A version that nobody knows.
+    // Is a version that mimalloc never had.
     foreign(Engine::V3, &[])
         .write(
             "tree/include/mimalloc.h",

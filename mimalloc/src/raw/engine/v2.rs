@@ -313,7 +313,6 @@ pub(crate) mod guarded {
 
     use crate::error::AllocError;
     use crate::raw::backend::HeapBackend;
-    use crate::raw::heap as raw_heap;
 
     /// Guards a block about every `rate` bytes that are allocated in the heap.
     /// Fails for a dead heap, which has no numbers to sample with.
