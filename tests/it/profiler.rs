@@ -1,4 +1,4 @@
-//! What is set of a profiler before the profiler is made.
+//! Checks what is set of a profiler before the profiler is made.
 
 use std::time::Duration;
 
