@@ -13,16 +13,12 @@ fn main() {
 #[cfg(unix)]
 fn main() {
     let children = ["first", "keys", "fork", "exit"];
-    // Cargo hands a filter of tests to this program like to any other.
-    if let Some(name) = std::env::args().nth(1) {
-        if children.contains(&&*name) {
-            tests::run(&name);
-        }
+    if let Some(name) = mimalloc_tests::child::task() {
+        tests::run(&name);
         return;
     }
     for name in children {
-        let output = mimalloc_tests::this_program().arg(name).output();
-        let output = output.unwrap();
+        let output = mimalloc_tests::child::command(name).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(

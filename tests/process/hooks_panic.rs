@@ -3,10 +3,8 @@
 //!
 //! Each case is this program again, as a child, because it ends the process.
 
-use std::env;
-use std::process::Output;
-
-use mimalloc::hooks::{self, ErrorCode, Output as To};
+use mimalloc::hooks::{self, ErrorCode, Output};
+use mimalloc_tests::child;
 
 const CASES: [(&str, fn()); 6] = [
     ("output through C", output_through_c),
@@ -35,14 +33,14 @@ fn print_through_c() {
 }
 
 fn output_through_c() {
-    hooks::set_output(To::Discard);
+    hooks::set_output(Output::Discard);
     // SAFETY: this function breaks the rule on purpose, in a process that ends.
     unsafe { hooks::set_output_hook(panic_at) };
     print_through_c();
 }
 
 fn printed_statistics() {
-    hooks::set_output(To::Discard);
+    hooks::set_output(Output::Discard);
     // SAFETY: this function breaks the rule on purpose, in a process that ends.
     unsafe { hooks::set_output_hook(panic_at) };
     mimalloc::stats::print();
@@ -84,27 +82,24 @@ fn deferred_free() {
 
 /// Checks that the program can't catch the panic either.
 fn caught() {
-    hooks::set_output(To::Discard);
+    hooks::set_output(Output::Discard);
     // SAFETY: this function breaks the rule on purpose, in a process that ends.
     unsafe { hooks::set_output_hook(panic_at) };
     let _ = std::panic::catch_unwind(mimalloc::stats::print);
 }
 
-fn child(case: &str) -> Output {
-    let mut command = mimalloc_tests::this_program();
-    command.arg(case).env_remove("RUST_BACKTRACE");
-    command.output().unwrap()
-}
-
 fn main() {
-    if let Some(case) = env::args().nth(1) {
+    if let Some(case) = child::task() {
         let (_, run) = CASES.iter().find(|(name, _)| *name == case).unwrap();
         run();
         println!("went on");
         return;
     }
     for (case, _) in CASES {
-        let output = child(case);
+        let output = child::command(case)
+            .env_remove("RUST_BACKTRACE")
+            .output()
+            .unwrap();
         let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
         assert!(err.contains("the hook panics"), "{case}: {err}");
         assert!(!out.contains("went on"), "{case}: {err}");

@@ -8,19 +8,18 @@ use allocator_api2_02::alloc::Allocator;
 use mimalloc::Heap;
 #[cfg(not(mimalloc_owned_heaps))]
 use mimalloc_tests::NewHeap as _;
+use mimalloc_tests::child;
 
 fn main() {
     let cases = [(16, 512), (64, 128), (48, 171), (1024, 8), (3000, 3)];
-    if let Some(case) = std::env::args().nth(1) {
-        // Cargo hands a filter of tests to this program like to any other.
-        if let Some(&(size, freed)) = cases.iter().find(|(size, _)| size.to_string() == case) {
-            run(size, freed);
-        }
+    if let Some(case) = child::task() {
+        let case = cases.iter().find(|(size, _)| size.to_string() == case);
+        let &(size, freed) = case.unwrap();
+        run(size, freed);
         return;
     }
     for (size, _) in cases {
-        let mut child = mimalloc_tests::this_program();
-        let output = child.arg(size.to_string()).output().unwrap();
+        let output = child::command(&size.to_string()).output().unwrap();
         assert!(
             output.status.success() && output.stdout.ends_with(b"done\n"),
             "{size}: {output:?}"

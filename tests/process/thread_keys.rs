@@ -22,11 +22,8 @@ fn main() {
     let children = [
         "keeps", "twice", "guard", "shared", "foreign", "raw", "main",
     ];
-    // Cargo hands a filter of tests to this program like to any other.
-    if let Some(name) = std::env::args().nth(1) {
-        if children.contains(&&*name) {
-            tests::run(&name);
-        }
+    if let Some(name) = mimalloc_tests::child::task() {
+        tests::run(&name);
         return;
     }
     // 2.5.2 asserts that a heap knows the pages of a heap that it takes over.
@@ -36,8 +33,7 @@ fn main() {
         return;
     }
     for name in children {
-        let mut child = mimalloc_tests::this_program();
-        let output = child.arg(name).output().unwrap();
+        let output = mimalloc_tests::child::command(name).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(

@@ -12,15 +12,12 @@ fn main() {
     let functions = [
         "new", "scope", "print", "reset", "stats", "json", "arena", "collect", "info",
     ];
-    if let Some(name) = std::env::args().nth(1) {
-        if functions.contains(&&*name) {
-            tests::run(&name);
-        }
+    if let Some(name) = mimalloc_tests::child::task() {
+        tests::run(&name);
         return;
     }
     for name in functions {
-        let mut child = mimalloc_tests::this_program();
-        let output = child.arg(name).output().unwrap();
+        let output = mimalloc_tests::child::command(name).output().unwrap();
         assert!(
             output.status.success() && output.stdout.ends_with(b"done\n"),
             "{name}: {output:?}"
