@@ -10,7 +10,7 @@ use allocator_api2_02::boxed::Box as Box02;
 use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
 use hashbrown::{DefaultHashBuilder, HashMap};
-use mimalloc::{Arena, Heap, HeapError, HeapPool, HeapUsage, PooledHeap};
+use mimalloc::{Arena, Heap, HeapError, HeapPool, PooledHeap};
 
 const MIB: usize = 1 << 20;
 
@@ -379,7 +379,7 @@ mod threads {
         assert_eq!(pool.idle_count(), if keeps() { 3 } else { 0 });
         // A new heap has no pages. Engine v2 gives pages without blocks back when a heap
         // is looked at.
-        let has_pages = pool.take().unwrap().usage() != HeapUsage::default();
+        let has_pages = pool.take().unwrap().usage() != mimalloc::HeapUsage::default();
         assert_eq!(has_pages, keeps() && cfg!(mimalloc_v3));
     }
 

@@ -87,12 +87,40 @@ fn the_hook_is_called_now_and_then() {
     assert!(!BACKWARDS.load(Ordering::Relaxed));
 
     threads_leave_nothing_behind();
+    visits_list_what_is_there();
 
     mimalloc::hooks::set_deferred_free(None);
     let before = CALLS.load(Ordering::Relaxed);
     mimalloc::collect(true);
     work();
     assert_eq!(CALLS.load(Ordering::Relaxed), before);
+}
+
+/// Checks that the hook changes nothing that a visit lists. On engine v2 a visit calls
+/// the hook, before the visit takes in blocks that other threads freed.
+fn visits_list_what_is_there() {
+    let mut heap = Heap::new().unwrap();
+    let calls = CALLS.load(Ordering::Relaxed);
+    for count in 1..100 {
+        {
+            let mut blocks: Vec<_> = (0..2 * count)
+                .map(|_| allocator_api2_04::boxed::Box::new_in([count; 20], &heap))
+                .collect();
+            let kept = blocks.split_off(count);
+            thread::scope(|scope| scope.spawn(|| drop(blocks)).join().unwrap());
+            kept.into_iter().for_each(core::mem::forget);
+        }
+        let expected = count * (count + 1) / 2;
+        assert_eq!(heap.usage().blocks, expected);
+        assert_eq!(heap.blocks().unwrap().count(), expected);
+        assert_eq!(
+            heap.areas().unwrap().map(|area| area.used).sum::<usize>(),
+            expected
+        );
+    }
+    if cfg!(mimalloc_v2) {
+        assert!(CALLS.load(Ordering::Relaxed) > calls);
+    }
 }
 
 /// Checks that the crate leaves out the calls at the end of threads. v2 makes
