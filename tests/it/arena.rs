@@ -373,16 +373,21 @@ fn memory_of_our_own_becomes_an_arena() {
 /// zeroes.
 #[test]
 fn blocks_in_used_memory_of_our_own_are_zeroed() {
-    // The alignment is the one of engine v3, so that little memory is enough.
-    let layout = std::alloc::Layout::from_size_align(64 * MIB, 256 * MIB).unwrap();
-    // SAFETY: the layout has a size of 64 MiB.
+    // Engine v3 uses what is aligned, so that little memory has to be written. No
+    // allocator need know such an alignment.
+    const ALIGNMENT: usize = 256 * MIB;
+    let layout = std::alloc::Layout::from_size_align(64 * MIB + ALIGNMENT, 4096).unwrap();
+    // SAFETY: the layout has a size.
     let start = unsafe { std::alloc::alloc(layout) };
     assert!(!start.is_null());
-    // SAFETY: the block is as long as its layout.
-    unsafe { start.write_bytes(0xA5, layout.size()) };
-    // SAFETY: the block was just written and is never freed, and no other
+    // SAFETY: at most the alignment is added, and so many bytes are before the last
+    // 64 MiB.
+    let start = unsafe { start.add(start.align_offset(ALIGNMENT)) };
+    // SAFETY: 64 MiB of the block begin there.
+    unsafe { start.write_bytes(0xA5, 64 * MIB) };
+    // SAFETY: the bytes were just written, the block is never freed, and no other
     // reference to the block exists.
-    let memory = unsafe { core::slice::from_raw_parts_mut(start.cast(), layout.size()) };
+    let memory = unsafe { core::slice::from_raw_parts_mut(start.cast(), 64 * MIB) };
     let Some(arena) = from_static(memory) else {
         return;
     };
