@@ -5,6 +5,7 @@
 #![cfg(any(mimalloc_v2, mimalloc_patched))]
 
 use core::cell::Cell;
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::thread;
@@ -102,14 +103,15 @@ fn visits_list_what_is_there() {
     let mut heap = Heap::new().unwrap();
     let calls = CALLS.load(Ordering::Relaxed);
     for count in 1..100 {
-        {
-            let mut blocks: Vec<_> = (0..2 * count)
-                .map(|_| allocator_api2_04::boxed::Box::new_in([count; 20], &heap))
-                .collect();
-            let kept = blocks.split_off(count);
-            thread::scope(|scope| scope.spawn(|| drop(blocks)).join().unwrap());
-            kept.into_iter().for_each(core::mem::forget);
-        }
+        let block = || ptr::from_mut(heap.alloc([count; 20]).unwrap()).expose_provenance();
+        let freed: Vec<usize> = (0..2 * count).map(|_| block()).step_by(2).collect();
+        let free_all = || {
+            for address in freed {
+                // SAFETY: the block is mimalloc's, and nothing uses the block any more.
+                unsafe { mimalloc_sys::mi_free(ptr::with_exposed_provenance_mut(address)) };
+            }
+        };
+        thread::spawn(free_all).join().unwrap();
         let expected = count * (count + 1) / 2;
         assert_eq!(heap.usage().blocks, expected);
         assert_eq!(heap.blocks().unwrap().count(), expected);
