@@ -128,7 +128,7 @@ mod tests {
     fn use_late(heap: &mut Heap) {
         let allocated = [
             heap.alloc(1_u64).is_ok(),
-            heap.alloc([1_u64; 100_000]).is_ok(),
+            heap.alloc_slice_with(100_000, |_| 1_u64).is_ok(),
             heap.alloc_slice_with(300, |_| 0_u8).is_ok(),
             heap.strdup(c"text").is_ok(),
             heap.with_local(|local| Vec02::<u32, _>::new_in(local).try_reserve(10).is_ok()),

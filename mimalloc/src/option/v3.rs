@@ -318,7 +318,7 @@ options! {
     ArenaPurgeImmediateSize = mi_option_arena_purge_immediate_size,
         "mi_option_arena_purge_immediate_size",
         "MIMALLOC_ARENA_PURGE_IMMEDIATE_SIZE", Kibibytes, Live, Safe,
-        default "32 MiB; 16 MiB on 32-bit targets", former [];
+        default "32 MiB; 4 MiB on 32-bit targets", former [];
     /// Uses memory tags (Arm MTE) where mimalloc is compiled for them and the
     /// system has them: 0 no, 1 yes, on Linux 2 checks synchronously, 3
     /// asynchronously, 4 as the processor prefers. This crate compiles mimalloc
