@@ -171,6 +171,8 @@ fn maps_find_text_by_str() {
     let other: HeapString = "b".into();
     assert!(tree.contains_key(&*other));
     assert!(other > format_in!(&heap, "a") && "b" == other);
+    assert_eq!(other, format_in!(&heap, "b"));
+    assert_ne!(other, format_in!(&heap, "a"));
     let std = String::from("b");
     assert_eq!(other, std);
     assert_eq!(std, other);

@@ -231,3 +231,22 @@ unsafe extern "C" fn error(code: c_int, _argument: *mut c_void) {
         hook(ErrorCode(code));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_kind() {
+        for (code, kind) in [
+            (ENOMEM, ErrorKind::OutOfMemory),
+            (EOVERFLOW, ErrorKind::TooLarge),
+            (EINVAL, ErrorKind::InvalidArgument),
+            (EAGAIN, ErrorKind::DoubleFree),
+            (EFAULT, ErrorKind::Fault),
+            (i32::MAX, ErrorKind::Other),
+        ] {
+            assert_eq!(ErrorCode(code).kind(), kind);
+        }
+    }
+}
