@@ -88,14 +88,15 @@ fn metrics_are_the_numbers_of_the_json_text() {
         let whole = format!("{}_{}", metric.name, metric.kind);
         let found = json.remove(&whole).or_else(|| json.remove(metric.name));
         assert_eq!(found.unwrap(), metric.value, "{metric:?}");
-        let unit = if metric.name.ends_with("_msecs") {
-            MetricUnit::Milliseconds
+        let (unit, text) = if metric.name.ends_with("_msecs") {
+            (MetricUnit::Milliseconds, "milliseconds")
         } else if metric.name == "page_faults" {
-            MetricUnit::Number
+            (MetricUnit::Number, "number")
         } else {
-            MetricUnit::Bytes
+            (MetricUnit::Bytes, "bytes")
         };
         assert_eq!(metric.unit, unit, "{metric:?}");
+        assert_eq!(metric.unit.to_string(), text);
     }
     assert!(json.is_empty(), "{json:?} are no metrics");
     // serde knows the fields by the names in Rust.
