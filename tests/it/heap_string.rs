@@ -169,6 +169,8 @@ fn maps_find_text_by_str() {
     assert_eq!(tree.get("b"), Some(&"b"));
     assert!(tree.values().copied().eq(["a", "b", "c"]));
     let other: HeapString = "b".into();
+    let text: &str = other.as_ref();
+    assert_eq!(text, "b");
     assert!(tree.contains_key(&*other));
     assert!(other > format_in!(&heap, "a") && "b" == other);
     assert_eq!(other, format_in!(&heap, "b"));
