@@ -100,6 +100,10 @@ fn the_hook_is_called_now_and_then() {
 /// Checks that the hook changes nothing that a visit lists. On engine v2 a visit calls
 /// the hook, before the visit takes in blocks that other threads freed.
 fn visits_list_what_is_there() {
+    // Visits of other libraries do not take in such blocks.
+    if !cfg!(mimalloc_patched) {
+        return;
+    }
     let mut heap = Heap::new().unwrap();
     let calls = CALLS.load(Ordering::Relaxed);
     for count in 1..100 {
