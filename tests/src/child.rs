@@ -7,20 +7,15 @@ use std::process::{Command, Output};
 /// The first argument of a child.
 const MARK: &str = "child-of-the-test";
 
-/// Returns what this process is to do, if it is a child. A child that hangs is ended
-/// by a signal.
+/// Returns what this process is to do, if it is a child. A child that hangs ends
+/// after minutes.
 #[must_use]
 pub fn task() -> Option<String> {
     let mut arguments = env::args().skip(1);
     if arguments.next()? != MARK {
         return None;
     }
-    #[cfg(unix)]
-    {
-        let is_emulated = env::var_os("RUN_TESTS_WITH").is_some_and(|with| !with.is_empty());
-        // SAFETY: the function has no precondition; nothing here handles the signal.
-        unsafe { libc::alarm(if is_emulated { 300 } else { 30 }) };
-    }
+    crate::fail_instead_of_hanging();
     arguments.next()
 }
 
