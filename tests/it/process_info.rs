@@ -32,9 +32,7 @@ fn times_and_faults_are_those_of_the_system() {
         // SAFETY: `getrusage` filled the place, and zero bytes are a value as well.
         unsafe { usage.assume_init() }
     }
-    let time = |time: libc::timeval| {
-        Duration::from_micros((time.tv_sec * 1_000_000 + time.tv_usec) as u64)
-    };
+    let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1_000);
     // User and system time differ, and both are more than nothing.
     let mut sum = 0_u64;
     while time(usage().ru_utime) < Duration::from_millis(40) {
