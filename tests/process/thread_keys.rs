@@ -164,7 +164,7 @@ mod tests {
             }
             "twice" => {
                 on_threads(twice);
-                120
+                2 * THREADS
             }
             "guard" => {
                 on_threads(guard);
