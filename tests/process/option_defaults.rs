@@ -10,6 +10,7 @@ use std::{env, fs};
 
 use mimalloc::Option as MiOption;
 use mimalloc::option::{ReadWhen, Unit};
+use mimalloc_tests::child;
 
 /// Returns the number of a text such as `1 GiB`.
 fn amount(text: &str) -> i64 {
@@ -53,16 +54,8 @@ fn has_checks() -> bool {
 }
 
 fn main() {
-    if env::args().nth(1).as_deref() != Some("child") {
-        let mut command = mimalloc_tests::this_program();
-        command.arg("child");
-        for (name, _) in env::vars_os() {
-            let name_text = name.to_string_lossy().to_lowercase();
-            if name_text.starts_with("mimalloc") {
-                command.env_remove(&name);
-            }
-        }
-        assert!(command.status().unwrap().success());
+    if child::task().is_none() {
+        assert!(child::command("compare").status().unwrap().success());
         println!("ok");
         return;
     }

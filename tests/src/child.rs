@@ -15,6 +15,7 @@ pub fn task() -> Option<String> {
     if arguments.next()? != MARK {
         return None;
     }
+    // Elsewhere a thread of its own would end the child, and some children count threads.
     #[cfg(unix)]
     crate::fail_instead_of_hanging();
     arguments.next()
