@@ -26,16 +26,14 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
 
 /// Returns whether a switch is on, or `None` when the variable is unset.
 pub(crate) fn switch(name: &str) -> Result<Option<bool>, String> {
-    let value = var(name).map(|value| parse_switch(name, &value.to_string_lossy()));
-    value.transpose()
-}
-
-/// Reads the value of a switch. Other words are mistakes: a guess could link the
-/// wrong library.
-fn parse_switch(name: &str, value: &str) -> Result<bool, String> {
-    match value.trim().to_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
+    let Some(value) = var(name) else {
+        return Ok(None);
+    };
+    let value = value.to_string_lossy();
+    match &*value.trim().to_lowercase() {
+        "1" | "true" | "yes" | "on" => Ok(Some(true)),
+        "0" | "false" | "no" | "off" => Ok(Some(false)),
+        // A guess could link the wrong library.
         _ => Err(format!(
             "{name} is `{value}`, which is neither on (1, true, yes, on) nor off (0, false, no, \
              off).\nSet it to one of these, or unset it."
@@ -74,6 +72,12 @@ pub(crate) fn c_flags() -> String {
     let flags = names.iter().filter_map(env::var_os);
     let flags: Vec<_> = flags.map(|f| f.to_string_lossy().into_owned()).collect();
     flags.join(" ")
+}
+
+/// Returns whether a feature of this crate is on.
+pub(crate) fn feature(name: &str) -> bool {
+    let name = name.to_uppercase().replace('-', "_");
+    env::var_os(format!("CARGO_FEATURE_{name}")).is_some()
 }
 
 /// Returns a variable that cargo sets for build scripts; empty when cargo doesn't.

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     // A variable, because the person who packages a program decides this, not the
     // manifests of its dependencies. The variable wins over the feature.
-    let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR")?.unwrap_or(cfg!(feature = "system"));
+    let is_system = env::switch("MIMALLOC_SYS_NO_VENDOR")?.unwrap_or(env::feature("system"));
     if is_system {
         link_system()
     } else {
@@ -74,7 +74,7 @@ fn link_vendored() -> Result<(), String> {
         "the vendored source is compiled",
         "MIMALLOC_SYS_NO_VENDOR=1 to link that library",
     )?;
-    let engine = if cfg!(feature = "v2") {
+    let engine = if env::feature("v2") {
         Engine::V2
     } else {
         Engine::V3

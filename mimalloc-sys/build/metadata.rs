@@ -57,11 +57,8 @@ impl Linkage {
         let version = headers.version.0;
         let is_vendored = u8::from(self.is_vendored);
         let is_patched = self.patches.is_some();
-        let (inlines_alloc, reads_default) = match self.inlined {
-            Inlined::Nothing => (false, false),
-            Inlined::Alloc => (true, false),
-            Inlined::AllocInDefault => (true, true),
-        };
+        let inlines_alloc = self.inlined != Inlined::Nothing;
+        let reads_default = self.inlined == Inlined::AllocInDefault;
         for (cfg, is_set) in [
             (&*format!("mimalloc_{engine}"), true),
             (
@@ -106,21 +103,6 @@ impl Linkage {
             [] => ("", &[][..]),
             [path, arguments @ ..] => (&**path, arguments),
         };
-        let (mut defines, mut flags) = (Vec::new(), Vec::new());
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            let with = |prefix| argument.strip_prefix(['-', '/'])?.strip_prefix(prefix);
-            if let Some(define) = with('D') {
-                defines.push(define);
-            } else if let Some(dir) = with('I') {
-                // The directory may be the next argument.
-                if dir.is_empty() {
-                    arguments.next();
-                }
-            } else {
-                flags.push(&**argument);
-            }
-        }
         let features = std::env::vars_os().filter_map(|(name, _)| {
             let name = name.into_string().ok()?;
             let feature = name.strip_prefix("CARGO_FEATURE_")?;
@@ -135,8 +117,7 @@ impl Linkage {
             "pub(super) const FEATURES: &[&str] = &{features:?};\n\
              pub(super) const INCLUDE_DIR: &str = {include:?};\n\
              pub(super) const COMPILER: &str = {compiler:?};\n\
-             pub(super) const DEFINES: &[&str] = &{defines:?};\n\
-             pub(super) const FLAGS: &[&str] = &{flags:?};\n\
+             pub(super) const ARGUMENTS: &[&str] = &{arguments:?};\n\
              pub(super) const PATCHES: &[(&str, &str)] = &{patches:?};\n"
         );
         let out = env::cargo_path("OUT_DIR").join("build_info.rs");

@@ -156,13 +156,9 @@ impl TranslationUnit {
             ));
         }
         let checks = patches.and_then(|patches| patches.inline_alloc);
-        let reads_default = match inlined {
-            Inlined::Nothing => None,
-            Inlined::Alloc => Some(false),
-            Inlined::AllocInDefault => Some(true),
-        };
-        let epilogue = checks.zip(reads_default);
-        let epilogue = epilogue.map(|(checks, reads_default)| with_offsets(checks, reads_default));
+        let checks = checks.filter(|_| inlined != Inlined::Nothing);
+        let reads_default = inlined == Inlined::AllocInDefault;
+        let epilogue = checks.map(|checks| with_offsets(checks, reads_default));
         Ok(Self {
             text,
             patches,

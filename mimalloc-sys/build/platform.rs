@@ -64,9 +64,7 @@ fn tls(os: &str, libc: &str) -> Tls {
         // static library with this model (microsoft/mimalloc#644). In a program the
         // linker produces the same code as with initial-exec.
         ("linux", "musl" | "ohos") => Tls::LocalDynamic,
-        ("linux" | "freebsd" | "netbsd" | "dragonfly", _)
-            if cfg!(feature = "local-dynamic-tls") =>
-        {
+        ("linux" | "freebsd" | "netbsd" | "dragonfly", _) if env::feature("local-dynamic-tls") => {
             Tls::LocalDynamic
         }
         // CMake uses this model. glibc and FreeBSD keep room for late loaders.

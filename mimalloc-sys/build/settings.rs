@@ -13,7 +13,7 @@ const DECIDED: &[&str] = &[
 ];
 
 /// The values of upstream's switches, for the compiler and for dependents.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) debug: u8,
     pub(crate) secure: u8,
@@ -31,12 +31,10 @@ impl Settings {
     /// Returns what to expect of a system library. No header tells how the library
     /// was compiled.
     pub(crate) fn of_system(engine: Engine) -> Self {
+        let profile = has_profiler(engine);
         Self {
-            debug: 0,
-            secure: 0,
-            padding: false,
-            guarded: false,
-            profile: has_profiler(engine),
+            profile,
+            ..Self::default()
         }
     }
 
@@ -54,13 +52,13 @@ impl Settings {
             Engine::V2 => (asked, 3),
             Engine::V3 => (asked, 4),
         };
-        let is_tracked = cfg!(feature = "valgrind") || cfg!(feature = "asan");
+        let is_tracked = env::feature("valgrind") || env::feature("asan");
         Ok(Self {
             debug,
             secure,
-            padding: cfg!(feature = "padding") || is_tracked || debug > 0 || secure >= pads_from,
-            guarded: cfg!(feature = "guarded"),
-            profile: has_profiler(engine) && !cfg!(feature = "no-profile"),
+            padding: env::feature("padding") || is_tracked || debug > 0 || secure >= pads_from,
+            guarded: env::feature("guarded"),
+            profile: has_profiler(engine) && !env::feature("no-profile"),
         })
     }
 }
@@ -91,15 +89,9 @@ fn has_profiler(engine: Engine) -> bool {
 
 /// Returns the highest level that a feature asks for, as features add up.
 fn secure_level() -> u8 {
-    let levels = [
-        (5, cfg!(feature = "secure-5")),
-        (4, cfg!(feature = "secure-4")),
-        (3, cfg!(feature = "secure-3")),
-        (2, cfg!(feature = "secure-2")),
-        (1, cfg!(feature = "secure-1")),
-    ];
-    let asked = levels.into_iter().find(|(_, is_asked)| *is_asked);
-    asked.map_or(0, |(level, _)| level)
+    let mut levels = (1..=5).rev();
+    let asked = levels.find(|level| env::feature(&format!("secure-{level}")));
+    asked.unwrap_or(0)
 }
 
 /// Returns the level of checks. Cargo tells a build script nothing true about
@@ -107,12 +99,12 @@ fn secure_level() -> u8 {
 /// and `PROFILE` is `release` for every profile that inherits from release). Cargo
 /// compiles the script itself with the profile's setting.
 fn debug_level() -> Result<u8, String> {
-    let veto = env::switch("MIMALLOC_SYS_NO_DEBUG")? == Some(true) || cfg!(feature = "no-debug");
+    let veto = env::switch("MIMALLOC_SYS_NO_DEBUG")? == Some(true) || env::feature("no-debug");
     Ok(if veto || !cfg!(debug_assertions) {
         0
-    } else if cfg!(feature = "debug-full") {
+    } else if env::feature("debug-full") {
         3
     } else {
-        u8::from(cfg!(feature = "debug"))
+        u8::from(env::feature("debug"))
     })
 }

@@ -180,7 +180,7 @@ fn from_cargo(carrier: &Carrier) -> Result<PathBuf, String> {
             Err(e) => why = e,
         }
     }
-    match network::forbidden(&dirs)? {
+    match network::forbidden()? {
         Some(reason) => Err(format!(
             "The package {} is not on this machine, and {reason} forbids the network.\n{why}",
             carrier.name()

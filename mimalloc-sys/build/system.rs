@@ -10,17 +10,14 @@ use crate::pin::Engine;
 use crate::platform::Platform;
 use crate::vendored::{expand, need_compiler};
 
-/// Makes a table of features, with whether each is on.
-macro_rules! features {
-    ($($name:literal)*) => { &[$(($name, cfg!(feature = $name))),*] };
-}
-
 /// Features that decide how C is compiled. A library that is compiled already
 /// can't follow them.
-const COMPILED_IN: &[(&str, bool)] = features! {
-    "secure-1" "secure-2" "secure-3" "secure-4" "secure-5" "debug" "debug-full" "padding" "guarded"
-    "valgrind" "asan" "override" "no-thp" "local-dynamic-tls" "opt-arch" "no-profile"
-};
+#[rustfmt::skip]
+const COMPILED_IN: &[&str] = &[
+    "secure-1", "secure-2", "secure-3", "secure-4", "secure-5", "debug", "debug-full", "padding",
+    "guarded", "valgrind", "asan", "override", "no-thp", "local-dynamic-tls", "opt-arch",
+    "no-profile",
+];
 
 /// File names of the library, with how and under which name each is linked.
 const FILES: &[(&str, &str, &str)] = &[
@@ -49,7 +46,7 @@ pub(crate) fn find() -> Result<Headers, String> {
         }
     };
     let header = headers.dir.join("mimalloc.h");
-    if cfg!(feature = "v2") && headers.engine != Engine::V2 {
+    if env::feature("v2") && headers.engine != Engine::V2 {
         return Err(format!(
             "feature `v2` needs mimalloc 2.x, but {} is of {}.\nInstall mimalloc 2, or drop the \
              feature: with a system library its own version decides.",
@@ -64,8 +61,8 @@ pub(crate) fn find() -> Result<Headers, String> {
 /// Fails when a feature asks for what a system library can't give. An allocator
 /// that silently lacks hardening is worse than a failed build.
 fn refuse_features() -> Result<(), String> {
-    let asked = COMPILED_IN.iter().filter(|(_, is_on)| *is_on);
-    let asked: Vec<_> = asked.map(|(name, _)| format!("`{name}`")).collect();
+    let asked = COMPILED_IN.iter().filter(|name| env::feature(name));
+    let asked: Vec<_> = asked.map(|name| format!("`{name}`")).collect();
     if asked.is_empty() {
         return Ok(());
     }
@@ -80,6 +77,24 @@ fn refuse_features() -> Result<(), String> {
 /// Links the library in the directories that the user names.
 fn named(lib: &Path, include: &Path) -> Result<Headers, String> {
     let headers = Headers::read(include).map_err(|e| format!("MIMALLOC_SYS_INCLUDE_DIR: {e}"))?;
+    let found = first_file(|file| Some(lib.join(file)));
+    let (file, kind, name) = found.map_err(|names| {
+        format!(
+            "MIMALLOC_SYS_LIB_DIR={} holds none of {names}",
+            lib.display()
+        )
+    })?;
+    println!("cargo::rustc-link-search=native={}", lib.display());
+    println!("cargo::rerun-if-changed={}", file.display());
+    link(kind, name);
+    Ok(headers)
+}
+
+/// Returns the first library file that is there, and how to link the file, or the
+/// names of all files. `place` says where a file would be.
+fn first_file(
+    place: impl Fn(&str) -> Option<PathBuf>,
+) -> Result<(PathBuf, &'static str, &'static str), String> {
     // The pkg-config crate reads the same variables, and prefers shared libraries.
     let refused = if env::is_set("MIMALLOC_STATIC") {
         "dylib"
@@ -89,19 +104,19 @@ fn named(lib: &Path, include: &Path) -> Result<Headers, String> {
         ""
     };
     let files: Vec<_> = FILES.iter().filter(|file| file.1 != refused).collect();
-    let Some((file, kind, name)) = files.iter().find(|file| lib.join(file.0).is_file()) else {
-        let names: Vec<_> = files.iter().map(|file| file.0).collect();
-        let names = names.join(", ");
-        let lib = lib.display();
-        return Err(format!("MIMALLOC_SYS_LIB_DIR={lib} holds none of {names}"));
-    };
-    println!("cargo::rustc-link-search=native={}", lib.display());
+    let found = files.iter().find_map(|(file, kind, name)| {
+        let path = place(file).filter(|path| path.is_file())?;
+        Some((path, *kind, *name))
+    });
+    let names = files.iter().map(|file| file.0);
+    found.ok_or_else(|| names.collect::<Vec<_>>().join(", "))
+}
+
+fn link(kind: &str, name: &str) {
     println!("cargo::rustc-link-lib={kind}={name}");
-    println!("cargo::rerun-if-changed={}", lib.join(file).display());
-    if *kind == "static" {
+    if kind == "static" {
         Platform::current().link_libraries();
     }
-    Ok(headers)
 }
 
 /// Asks pkg-config, then the C compiler. pkg-config gets no range of versions:
@@ -122,34 +137,27 @@ fn probed() -> Result<Headers, String> {
 fn from_compiler() -> Result<Headers, String> {
     let include = include_of_compiler()?;
     let compiler = cc::Build::new().cargo_warnings(false).get_compiler();
-    let is_static = env::is_set("MIMALLOC_STATIC");
-    let files: &[&str] = if is_static {
-        &["libmimalloc.a"]
-    } else {
-        &["libmimalloc.so", "libmimalloc.dylib", "libmimalloc.dll.a"]
-    };
     // gcc and clang answer with a path when they find the file, and with the bare
     // name otherwise.
-    let path = files.iter().find_map(|file| {
+    let found = first_file(|file| {
         let mut ask = compiler.to_command();
         let out = ask.arg(format!("-print-file-name={file}")).output().ok()?;
         let path = PathBuf::from(String::from_utf8(out.stdout).ok()?.trim());
         path.is_absolute().then_some(path)
     });
-    let path = path.ok_or_else(|| {
-        let (include, files) = (include.display(), files.join(" or "));
-        format!("{include}/mimalloc.h is there, but no {files}")
+    let (path, kind, name) = found.map_err(|names| {
+        format!(
+            "{}/mimalloc.h is there, but none of {names}",
+            include.display()
+        )
     })?;
     let headers = Headers::read(&include)?;
-    if is_static {
+    if kind == "static" {
+        // The linker finds a shared library where the compiler just found the file.
         let dir = path.parent().unwrap_or(&path);
         println!("cargo::rustc-link-search=native={}", dir.display());
-        println!("cargo::rustc-link-lib=static=mimalloc");
-        Platform::current().link_libraries();
-    } else {
-        // No search path: the linker looks where the compiler just found the file.
-        println!("cargo::rustc-link-lib=dylib=mimalloc");
     }
+    link(kind, name);
     Ok(headers)
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn build(
     let mut compiler = compiler(source, settings, platform)?;
     let command = command(&compiler)?;
     // The override of `malloc` works from a single object only.
-    if platform.splits_build && !cfg!(feature = "override") {
+    if platform.splits_build && !env::feature("override") {
         compile_halves(&unit, &compiler)?;
     } else {
         compiler
@@ -41,13 +41,10 @@ pub(crate) fn build(
 
 fn command(compiler: &cc::Build) -> Result<Vec<String>, String> {
     let tool = compiler.try_get_compiler().map_err(|e| e.to_string())?;
-    let path = [tool.path().as_os_str()];
-    let words = path
-        .into_iter()
-        .chain(tool.args().iter().map(AsRef::as_ref));
-    Ok(words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect())
+    let path = std::iter::once(tool.path().as_os_str());
+    let words = path.chain(tool.args().iter().map(AsRef::as_ref));
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    Ok(words.collect())
 }
 
 /// Compiles `static.c` in two halves at once, and links the objects.
@@ -113,11 +110,11 @@ fn compiler(source: &Path, settings: Settings, platform: &Platform) -> Result<cc
         .opt_level(3);
     define(&mut cc, settings, platform);
     language(&mut cc, platform);
-    if cfg!(feature = "opt-arch") {
+    if env::feature("opt-arch") {
         use_native_arch(&mut cc, platform)?;
     }
     track(&mut cc, platform)?;
-    if cfg!(feature = "override") {
+    if env::feature("override") {
         override_malloc(&mut cc, platform)?;
     }
     Ok(cc)
@@ -132,14 +129,14 @@ fn define(cc: &mut cc::Build, settings: Settings, platform: &Platform) {
     if settings.debug == 0 {
         cc.define("NDEBUG", None).define("MI_BUILD_RELEASE", None);
     }
-    if cfg!(feature = "padding") {
+    if env::feature("padding") {
         // Engine v2 by itself looks at padding only from level 3 of `secure` on.
         cc.define("MI_PADDING", "1").define("MI_PADDING_CHECK", "1");
     }
     if !settings.profile {
         cc.define("MI_PROFILE", "0");
     }
-    if cfg!(feature = "no-thp") {
+    if env::feature("no-thp") {
         // The first keeps the engine from asking for huge pages. The second makes
         // the engine tell the kernel not to use them for the process.
         cc.define("MI_NO_THP", "1")
@@ -188,10 +185,10 @@ fn use_native_arch(cc: &mut cc::Build, platform: &Platform) -> Result<(), String
 /// Sets up `valgrind` or `asan`. The source includes a header of the tool, and
 /// without the header the build would fail with a page of compiler output.
 fn track(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
-    if cfg!(feature = "valgrind") && cfg!(feature = "asan") {
+    if env::feature("valgrind") && env::feature("asan") {
         return Err("features `valgrind` and `asan` exclude each other".to_owned());
     }
-    if cfg!(feature = "valgrind") {
+    if env::feature("valgrind") {
         need_header("valgrind/memcheck.h").map_err(|e| {
             format!(
                 "feature `valgrind` needs valgrind's header valgrind/memcheck.h: {e}\nInstall it \
@@ -201,7 +198,7 @@ fn track(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
         })?;
         cc.define("MI_TRACK_VALGRIND", "1");
     }
-    if cfg!(feature = "asan") {
+    if env::feature("asan") {
         need_header("sanitizer/asan_interface.h").map_err(|e| {
             format!(
                 "feature `asan` needs the compiler's header sanitizer/asan_interface.h: {e}\nIt \
@@ -238,10 +235,9 @@ fn sanitize(cc: &mut cc::Build, platform: &Platform) -> Result<(), String> {
 
 fn need_header(header: &str) -> Result<(), String> {
     let expanded = expand(&format!("#include <{header}>\n"))?;
-    expanded.map_or_else(
-        || Err("the compiler does not find it".to_owned()),
-        |_| Ok(()),
-    )
+    expanded
+        .map(drop)
+        .ok_or_else(|| "the compiler does not find it".to_owned())
 }
 
 /// Preprocesses `text`, or returns `None` when the preprocessor fails.

@@ -15,13 +15,9 @@ pub const INCLUDE_DIR: &str = generated::INCLUDE_DIR;
 /// States the C compiler; empty for a system library.
 pub const COMPILER: &str = generated::COMPILER;
 
-/// States the defines that the C compiler got, such as `MI_DEBUG=0`; empty for a
+/// States the arguments that the C compiler got, such as `-DMI_DEBUG=0`; empty for a
 /// system library.
-pub const DEFINES: &[&str] = generated::DEFINES;
-
-/// States the other arguments that the C compiler got, without the directories of
-/// headers; empty for a system library.
-pub const FLAGS: &[&str] = generated::FLAGS;
+pub const ARGUMENTS: &[&str] = generated::ARGUMENTS;
 
 /// States the patches that were applied: for each file of upstream's, the fault
 /// that the patch corrects. Empty for a system library and for other sources.

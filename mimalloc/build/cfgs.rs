@@ -54,6 +54,20 @@ impl Facts {
         !functions.iter().any(is_missing)
     }
 
+    fn v2_has(&self, functions: &[&str]) -> bool {
+        match self.engine {
+            V2 => self.has_all(functions),
+            V3 => false,
+        }
+    }
+
+    fn v3_has(&self, functions: &[&str]) -> bool {
+        match self.engine {
+            V2 => false,
+            V3 => self.has_all(functions),
+        }
+    }
+
     /// Returns whether the library is the one that the bindings are made from.
     /// Another library may be of another version than its headers.
     fn is_bound_version(&self) -> bool {
@@ -68,81 +82,21 @@ impl Facts {
     }
 }
 
-/// The engines that a row of functions is for.
-#[derive(Clone, Copy, Debug)]
-struct Of {
-    v2: bool,
-    v3: bool,
-}
-
-const BOTH: Of = Of { v2: true, v3: true };
-const ONLY_V2: Of = Of {
-    v2: true,
-    v3: false,
-};
-const ONLY_V3: Of = Of {
-    v2: false,
-    v3: true,
-};
-
-impl Of {
-    fn contains(self, engine: Engine) -> bool {
-        match engine {
-            V2 => self.v2,
-            V3 => self.v3,
-        }
-    }
-}
-
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cfg {
     pub(crate) name: &'static str,
     #[allow(dead_code, reason = "for readers of the table, and its tests")]
     pub(crate) meaning: &'static str,
-    functions: (Of, &'static [&'static str]),
+    /// Returns whether the cfg holds.
     when: fn(&Facts) -> bool,
 }
 
-impl Cfg {
-    /// Returns whether the cfg holds.
-    fn holds(&self, facts: &Facts) -> bool {
-        let (of, functions) = self.functions;
-        of.contains(facts.engine) && facts.has_all(functions) && (self.when)(facts)
-    }
-
-    /// Restricts a row of functions.
-    const fn if_(self, when: fn(&Facts) -> bool) -> Self {
-        Self { when, ..self }
-    }
-}
-
-/// Makes a row that depends on facts about the library and the target.
-const fn fact(name: &'static str, meaning: &'static str, when: fn(&Facts) -> bool) -> Cfg {
-    let functions: (Of, &[&str]) = (BOTH, &[]);
+const fn cfg(name: &'static str, meaning: &'static str, when: fn(&Facts) -> bool) -> Cfg {
     Cfg {
         name,
         meaning,
-        functions,
         when,
-    }
-}
-
-/// Makes a row that holds when the library is of the engine and has all functions.
-///
-/// The pinned source has all functions. Another version may lack some, and an item
-/// that calls a missing function must be absent. `mimalloc-sys` doesn't declare such
-/// a function, and `cargo xtask ci` compiles against the oldest versions.
-///
-/// A function that each supported version of an engine has needs no row. A row
-/// `mimalloc_since_…` has functions that came with one release.
-const fn has(name: &'static str, of: Of, functions: &'static [&'static str]) -> Cfg {
-    let meaning = "The library has these functions.";
-    Cfg {
-        name,
-        meaning,
-        functions: (of, functions),
-        when: |_| true,
     }
 }
 
@@ -161,32 +115,32 @@ fn owns_heaps(facts: &Facts) -> bool {
 /// All cfgs of this crate.
 #[rustfmt::skip]
 pub(crate) const CFGS: &[Cfg] = &[
-    fact("mimalloc_v2", "The engine is v2.", |facts| match facts.engine { V2 => true, V3 => false }),
-    fact("mimalloc_v3", "The engine is v3.", |facts| match facts.engine { V2 => false, V3 => true }),
-    fact("mimalloc_patched", "The pinned source is compiled, with the patches of mimalloc-sys.",
+    cfg("mimalloc_v2", "The engine is v2.", |facts| match facts.engine { V2 => true, V3 => false }),
+    cfg("mimalloc_v3", "The engine is v3.", |facts| match facts.engine { V2 => false, V3 => true }),
+    cfg("mimalloc_patched", "The pinned source is compiled, with the patches of mimalloc-sys.",
         |facts| facts.is_patched),
-    fact("mimalloc_inline_alloc", "mimalloc-sys allocates small blocks without a call.",
+    cfg("mimalloc_inline_alloc", "mimalloc-sys allocates small blocks without a call.",
         |facts| facts.inlines_alloc),
-    fact("mimalloc_owned_heaps", "Safe code may own a heap.", owns_heaps),
-    fact("mimalloc_heap_pool", "There are pools of heaps.", |facts| {
+    cfg("mimalloc_owned_heaps", "Safe code may own a heap.", owns_heaps),
+    cfg("mimalloc_heap_pool", "There are pools of heaps.", |facts| {
         facts.has_std && owns_heaps(facts)
     }),
     // The cache needs the notice that a thread's theaps are about to be freed.
-    fact("mimalloc_theap_cache", "A thread caches its theaps of several heaps.",
+    cfg("mimalloc_theap_cache", "A thread caches its theaps of several heaps.",
         |facts| match facts.engine {
             V2 => false,
             V3 => facts.is_patched && facts.can_cache_theaps(),
         }),
     // 2.0.9 misaligns over-aligned blocks of 256 to 1024 bytes whose size is a
     // multiple of the alignment.
-    fact("mimalloc_realign", "The library may return misaligned blocks.",
+    cfg("mimalloc_realign", "The library may return misaligned blocks.",
         |facts| match facts.engine {
             V2 => !facts.is_bound_version(),
             V3 => false,
         }),
-    fact("mimalloc_padding", "Blocks are larger than asked or start elsewhere, so that sizes that \
+    cfg("mimalloc_padding", "Blocks are larger than asked or start elsewhere, so that sizes that \
         are powers of two are not naturally aligned.", |facts| facts.padding || facts.guarded),
-    fact("mimalloc_guarded", "The library can put a guard page behind a block, of each heap.",
+    cfg("mimalloc_guarded", "The library can put a guard page behind a block, of each heap.",
         |facts| facts.guarded && match facts.engine {
             V2 => facts.has_all(&["mi_heap_guarded_set_sample_rate",
                 "mi_heap_guarded_set_size_bound"]),
@@ -194,54 +148,63 @@ pub(crate) const CFGS: &[Cfg] = &[
         }),
     // Versions before `mi_heap_new_ex` refuse such memory for the first segment of a
     // thread.
-    fact("mimalloc_protects_pages", "The library can't use memory that can't be protected.",
+    cfg("mimalloc_protects_pages", "The library can't use memory that can't be protected.",
         |facts| match facts.engine {
             V2 => facts.secure >= 1 || !facts.has_all(&["mi_heap_new_ex"]),
             V3 => facts.secure >= 5,
         }),
-    fact("mimalloc_default_heap", "A heap can be the default heap of a thread.",
+    cfg("mimalloc_default_heap", "A heap can be the default heap of a thread.",
         |facts| match facts.engine {
             V2 => true,
             V3 => facts.has_all(&["mi_theap_set_default"]),
         }),
     // Engine v3 without the patches holds locks.
-    fact("mimalloc_deferred_free", "The library holds no lock while it calls a deferred free.",
+    cfg("mimalloc_deferred_free", "The library holds no lock while it calls a deferred free.",
         |facts| match facts.engine {
             V2 => true,
             V3 => facts.is_patched,
         }),
     // Engine v3 without the patches crashes on a thread that it is done with.
-    fact("mimalloc_threadpool", "Threads can be marked as belonging to a thread pool.",
+    cfg("mimalloc_threadpool", "Threads can be marked as belonging to a thread pool.",
         |facts| facts.has_all(&["mi_thread_set_in_threadpool"]) && match facts.engine {
             V2 => true,
             V3 => facts.is_patched,
         }),
 
-    has("mimalloc_profiler", ONLY_V3, &["mi_heap_profile", "mi_heap_profile_disable",
-        "mi_pprof_profiler_new", "mi_profile", "mi_profiler_snapshot", "mi_profiler_start",
-        "mi_profiler_stop"]).if_(|facts| facts.profile),
+    // The pinned source has all functions. Another version may lack some, and an item
+    // that calls a missing function must be absent. `mimalloc-sys` doesn't declare such
+    // a function, and `cargo xtask ci` compiles against the oldest versions. A function
+    // that each supported version of an engine has needs no row.
+    cfg("mimalloc_profiler", "The engine has the profiler, which can be left out.",
+        |facts| facts.profile && facts.v3_has(&["mi_heap_profile", "mi_heap_profile_disable",
+            "mi_pprof_profiler_new", "mi_profile", "mi_profiler_snapshot", "mi_profiler_start",
+            "mi_profiler_stop"])),
     // Upstream does not export these functions, so a program finds them only in a
     // library that is compiled with the program.
-    fact("mimalloc_has_word_sizes", "The small functions that take numbers of words are there.",
-        |facts| match facts.engine {
-            V2 => false,
-            V3 => facts.is_vendored && facts.has_all(&["mi_wmalloc_small", "mi_wzalloc_small",
-                "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"]),
-        }),
-    has("mimalloc_since_3_5", ONLY_V3, &["mi_arena_max_object_size"]),
-    has("mimalloc_since_3_6", ONLY_V3, &["mi_arenas_purge", "mi_free_small_nonnull",
-        "mi_heap_set_debug_fill_preserve"]),
-    has("mimalloc_has_theap_aligned", ONLY_V3, &["mi_theap_realloc_aligned",
-        "mi_theap_zalloc_aligned"]),
-    has("mimalloc_has_stats", BOTH, &["mi_stats_get", "mi_stats_get_json"]),
-    has("mimalloc_has_options_print", BOTH, &["mi_options_print"]),
-    has("mimalloc_has_heap_new_ex", ONLY_V2, &["mi_heap_new_ex"]),
-    has("mimalloc_has_heap_zalloc_small", BOTH, &["mi_heap_zalloc_small"]),
-    has("mimalloc_has_collect_reduce", ONLY_V2, &["mi_collect_reduce"]),
+    cfg("mimalloc_has_word_sizes", "The small functions that take numbers of words are there.",
+        |facts| facts.is_vendored && facts.v3_has(&["mi_wmalloc_small", "mi_wzalloc_small",
+            "mi_theap_wmalloc_small", "mi_theap_wzalloc_small"])),
+    cfg("mimalloc_since_3_5", "The library has what 3.5 brought.",
+        |facts| facts.v3_has(&["mi_arena_max_object_size"])),
+    cfg("mimalloc_since_3_6", "The library has what 3.6 brought.",
+        |facts| facts.v3_has(&["mi_arenas_purge", "mi_free_small_nonnull",
+            "mi_heap_set_debug_fill_preserve"])),
+    cfg("mimalloc_has_theap_aligned", "Theaps have aligned functions.",
+        |facts| facts.v3_has(&["mi_theap_realloc_aligned", "mi_theap_zalloc_aligned"])),
+    cfg("mimalloc_has_stats", "The library hands out its statistics.",
+        |facts| facts.has_all(&["mi_stats_get", "mi_stats_get_json"])),
+    cfg("mimalloc_has_options_print", "The library prints its options.",
+        |facts| facts.has_all(&["mi_options_print"])),
+    cfg("mimalloc_has_heap_new_ex", "A heap in an arena can be destroyed.",
+        |facts| facts.v2_has(&["mi_heap_new_ex"])),
+    cfg("mimalloc_has_heap_zalloc_small", "Heaps have the small function of zeroed memory.",
+        |facts| facts.has_all(&["mi_heap_zalloc_small"])),
+    cfg("mimalloc_has_collect_reduce", "The library can collect down to a size.",
+        |facts| facts.v2_has(&["mi_collect_reduce"])),
 ];
 
 /// Returns the names of the cfgs that hold.
 pub(crate) fn cfgs(facts: &Facts) -> Vec<&'static str> {
-    let held = CFGS.iter().filter(|cfg| cfg.holds(facts));
+    let held = CFGS.iter().filter(|cfg| (cfg.when)(facts));
     held.map(|cfg| cfg.name).collect()
 }

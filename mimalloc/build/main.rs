@@ -30,17 +30,6 @@ fn main() {
         println!("cargo::rustc-cfg={cfg}");
     }
     write_option_numbers(&link_fact("OPTIONS"));
-    // The example `info` reports the features.
-    println!(
-        "cargo::rustc-env=MIMALLOC_FEATURES={}",
-        features().join(",")
-    );
-    if facts.is_vendored {
-        // The example `corpus` reads the C source.
-        if let Some(source) = Path::new(&link_fact("INCLUDE")).parent() {
-            println!("cargo::rustc-env=CORPUS_SOURCE_DIR={}", source.display());
-        }
-    }
 }
 
 /// Fails the build where the lock file has crates.io's copy of mimalloc as well.
@@ -64,18 +53,6 @@ fn refuse_second_copy() {
 /// in these variables, and reruns this script when one changes.
 fn link_fact(name: &str) -> String {
     env::var(format!("DEP_MIMALLOC_SYS_{name}")).unwrap_or_default()
-}
-
-/// Returns the features of this crate that are on.
-fn features() -> Vec<String> {
-    let features = env::vars_os().filter_map(|(name, _)| {
-        let name = name.into_string().ok()?;
-        let feature = name.strip_prefix("CARGO_FEATURE_")?;
-        Some(feature.to_lowercase().replace('_', "-"))
-    });
-    let mut features: Vec<_> = features.collect();
-    features.sort();
-    features
 }
 
 fn facts(engine: Engine) -> Facts {

@@ -86,11 +86,23 @@ fn library() -> Value {
     })
 }
 
+fn own_features() -> impl Iterator<Item = &'static str> {
+    let features = [
+        ("std", cfg!(feature = "std")),
+        ("allocator-api2-02", cfg!(feature = "allocator-api2-02")),
+        ("allocator-api2-04", cfg!(feature = "allocator-api2-04")),
+        ("nightly", cfg!(feature = "nightly")),
+        ("serde", cfg!(feature = "serde")),
+    ];
+    let on = features.into_iter().filter(|(_, is_on)| *is_on);
+    on.map(|(name, _)| name)
+}
+
 fn build() -> Value {
     use mimalloc::ffi::build;
 
-    let features = env!("MIMALLOC_FEATURES").split(',');
-    let features: Vec<_> = features.filter(|name| !name.is_empty()).collect();
+    // Each other feature of mimalloc is one of mimalloc-sys.
+    let features: Vec<_> = own_features().collect();
     let patches = build::PATCHES.iter();
     let patches: Map<_, _> = patches
         .map(|&(file, reason)| (file.to_owned(), json!(reason)))
@@ -99,8 +111,7 @@ fn build() -> Value {
         "features of mimalloc": features,
         "features of mimalloc-sys": build::FEATURES,
         "C compiler": build::COMPILER,
-        "C defines": build::DEFINES,
-        "C flags": build::FLAGS.join(" "),
+        "C arguments": build::ARGUMENTS,
         "patches": patches,
         "heaps allocate without a call": build::INLINES_ALLOC,
         "MiMalloc allocates without a call": build::READS_DEFAULT_THEAP,

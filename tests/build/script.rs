@@ -16,7 +16,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use common::pin::{self, Engine};
 use common::{cargo, copy_source, messages, output, vendor_dir, write};
@@ -80,17 +80,13 @@ fn crates() -> &'static Crates {
     })
 }
 
-/// Returns the build script, compiled with features, and with or without debug
-/// assertions. Cargo would compile C as well.
-fn program(features: &[String], has_assertions: bool) -> PathBuf {
-    static PROGRAMS: Mutex<BTreeMap<String, Arc<OnceLock<()>>>> = Mutex::new(BTreeMap::new());
-    let name = format!("script,{has_assertions},{}", features.join(","));
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
-    let programs = PROGRAMS.lock();
-    let mut programs = programs.unwrap_or_else(PoisonError::into_inner);
-    let once = programs.entry(name).or_default().clone();
-    drop(programs);
-    once.get_or_init(|| {
+/// Returns the build script, compiled with or without debug assertions. Cargo would
+/// compile C as well.
+fn program(has_assertions: bool) -> &'static Path {
+    static PROGRAMS: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+    PROGRAMS[usize::from(has_assertions)].get_or_init(|| {
+        let name = format!("script,{has_assertions}");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let crates = crates();
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let mut rustc = Command::new(rustc);
@@ -106,16 +102,11 @@ fn program(features: &[String], has_assertions: bool) -> PathBuf {
                     .iter()
                     .map(|(name, file)| format!("--extern={name}={file}")),
             )
-            .args(
-                features
-                    .iter()
-                    .map(|name| format!("--cfg=feature=\"{name}\"")),
-            )
             .arg("-o")
             .arg(&path);
         output(&mut rustc);
-    });
-    path
+        path
+    })
 }
 
 /// A package and a machine around it.
@@ -215,7 +206,7 @@ impl World {
 
     fn run(&self) -> Said {
         let bin = self.at("bin");
-        let mut script = Command::new(program(&self.features, self.has_assertions));
+        let mut script = Command::new(program(self.has_assertions));
         script
             .env_clear()
             .current_dir(self.at("package"))
@@ -235,6 +226,10 @@ impl World {
             .env("CARGO_CFG_TARGET_ENV", "gnu")
             .env("CARGO_CFG_TARGET_ARCH", "x86_64")
             .env("CARGO_CFG_TARGET_POINTER_WIDTH", "64")
+            .envs(self.features.iter().map(|name| {
+                let name = name.to_uppercase().replace('-', "_");
+                (format!("CARGO_FEATURE_{name}"), "1")
+            }))
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = script.output().unwrap();
         let noted = |name| {
@@ -466,51 +461,38 @@ fn the_network_is_the_last_resort() {
 
 #[test]
 fn the_network_is_left_alone_where_settings_say_so() {
-    let file = ".cargo/config.toml";
-    type Row = (&'static [(&'static str, &'static str)], &'static str, bool);
-    let table: &[Row] = &[
-        (&[("MIMALLOC_SYS_NO_FETCH", "1")], "", false),
-        (&[("MIMALLOC_SYS_NO_FETCH", "On")], "", false),
-        (&[("MIMALLOC_SYS_NO_FETCH", "0")], "", true),
-        (&[("MIMALLOC_SYS_NO_FETCH", "false")], "", true),
-        (&[("CARGO_NET_OFFLINE", "true")], "", false),
-        (&[("CARGO_NET_OFFLINE", "false")], "", true),
-        (&[], "[net]\noffline = true # as it is\n", false),
-        (&[], "[http]\n[ net ]\nretry=1\noffline=true\n", false),
-        (&[], "net.offline = true\n", false),
-        (&[], "net = { retry = 1, offline = true }\n", false),
-        (&[], "[net]\noffline = false\n", true),
-        (&[], "[net]\n# offline = true\n", true),
-        (&[], "[term]\noffline = true\n", true),
-        (
-            &[("CARGO_NET_OFFLINE", "false")],
-            "net.offline = true",
-            true,
-        ),
-    ];
-    for (variables, config, expected) in table {
-        // Where the build is; where cargo was started from; and the user's own.
-        for at in ["out/.cargo/config.toml", file, "home/config.toml"] {
-            let mut world = World::new().write(at, config);
-            for (name, value) in *variables {
-                world = world.set(name, value);
-            }
-            let said = world.fails(&["there is no C source"]);
-            let tried = said.tried_network();
-            assert_eq!(tried, *expected, "{variables:?} {config:?} in {at}");
-            if !tried {
-                said.has(&["forbids the network"]);
-            }
-        }
+    for (value, expected) in [("1", false), ("On", false), ("0", true), ("false", true)] {
+        let world = World::new().set("MIMALLOC_SYS_NO_FETCH", value);
+        let said = world.fails(&["there is no C source"]);
+        assert_eq!(said.tried_network(), expected, "{value}");
+        let says = said
+            .text
+            .contains("MIMALLOC_SYS_NO_FETCH forbids the network");
+        assert_eq!(says, !expected, "{}", said.text);
     }
 }
 
+/// Cargo obeys the configuration of the directory it is started in.
 #[test]
-fn a_nearer_setting_goes_first() {
-    let world = World::new()
-        .write("home/config.toml", "net.offline = true")
-        .write(".cargo/config.toml", "net.offline = false");
-    assert!(world.fails(&[]).tried_network());
+fn cargo_is_asked_from_where_the_user_started_cargo() {
+    let world = World::new();
+    let asked = format!(
+        "#!/bin/sh\npwd -P >> {}\nexit 1\n",
+        world.at("dirs").display()
+    );
+    fs::write(world.at("bin/cargo"), asked).unwrap();
+    world.fails(&["there is no C source"]);
+    let dirs = fs::read_to_string(world.at("dirs")).unwrap();
+    let dirs: Vec<_> = dirs.lines().map(PathBuf::from).collect();
+    // Linux shows the directory of this process, which runs the script. Elsewhere the
+    // shell says `PWD`.
+    let own = if cfg!(any(target_os = "linux", target_os = "android")) {
+        std::env::current_dir().unwrap()
+    } else {
+        world.at("")
+    };
+    let (own, out) = (own.canonicalize().unwrap(), world.at("out"));
+    assert_eq!(dirs, [own.clone(), out.canonicalize().unwrap(), own]);
 }
 
 #[test]

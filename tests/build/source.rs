@@ -117,7 +117,7 @@ impl Place {
         cargo
             .current_dir(&self.dir)
             .env("CARGO_HOME", home)
-            // As a shell says it.
+            // As a shell says it, where the system does not show it.
             .env("PWD", &self.dir)
             // This is not about the speed of the allocator.
             .env("CFLAGS", "-O0");
@@ -175,7 +175,7 @@ fn every_way(place: &Place, network: &Network) {
     let refused = |cargo: &mut Command, why: &str| network.refused(cargo, why);
     refused(
         place.build(&without).env("CARGO_NET_OFFLINE", "true"),
-        "CARGO_NET_OFFLINE forbids the network",
+        "offline mode",
     );
     refused(
         place.build(&without).env("MIMALLOC_SYS_NO_FETCH", "1"),
@@ -191,12 +191,12 @@ fn every_way(place: &Place, network: &Network) {
     let kept = fs::read_to_string(&config).ok();
     let before = kept.clone().unwrap_or_default();
     write(&config, format!("{before}\n[net]\noffline = true\n"));
-    refused(&mut place.build(&without), "`net.offline` in ");
+    refused(&mut place.build(&without), "offline mode");
     // Also where the build's own directory is somewhere else.
     let elsewhere = tempfile::tempdir().unwrap();
     refused(
         &mut place.build_in(&without, elsewhere.path()),
-        "`net.offline` in ",
+        "offline mode",
     );
     // Or all of this would prove nothing.
     write(&config, &before);

@@ -403,7 +403,7 @@ mod effects {
     /// Looks for instructions that only newer machines have, in the machine code of
     /// the library.
     fn code_is_for_this_machine() {
-        let flags = sys::build::FLAGS;
+        let flags = sys::build::ARGUMENTS;
         assert_eq!(
             flags.contains(&"-march=native"),
             has("opt-arch"),
@@ -446,7 +446,7 @@ mod effects {
 
     /// The model itself shows in a cdylib, which the test `exports` looks at.
     fn the_tls_model_is_chosen() {
-        let flags = sys::build::FLAGS;
+        let flags = sys::build::ARGUMENTS;
         let model = if has("local-dynamic-tls") || cfg!(target_env = "musl") {
             "-ftls-model=local-dynamic"
         } else {

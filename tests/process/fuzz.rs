@@ -62,8 +62,10 @@ mod random {
         let ([heaps, threads, blocks], [had_heaps, had_threads, had_blocks]) = (counts(), before);
         assert_eq!([heaps, threads], [had_heaps, had_threads]);
         // mimalloc's own tables are a handful of blocks, for however many programs.
+        // `mi_heap_destroy` frees no block in builds of engine v2 with guard pages.
         let left = blocks - had_blocks;
-        assert!(left < 64, "{left} blocks are left");
+        let frees_none = cfg!(all(mimalloc_v2, mimalloc_guarded));
+        assert!(left < 64 || frees_none, "{left} blocks are left");
         println!("ok: {operations} operations in {programs} programs, from seed {first}");
     }
 

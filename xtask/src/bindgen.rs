@@ -23,6 +23,7 @@ const FOREIGN: &str = "BINDGEN_EXTRA_CLANG_ARGS";
 #[path = "../../mimalloc-sys/build/bindgen.rs"]
 mod options;
 
+#[cfg(test)]
 pub(crate) use options::WIDE;
 
 /// Generates mimalloc-sys/src/bindings/{v3,v2}.rs, or checks that they are fresh

@@ -1,20 +1,28 @@
 //! `cargo xtask bump`: moves an engine to another version of mimalloc.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Error, Result};
-use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
+use syn::{ForeignItem, Item as RustItem};
+use toml_edit::{DocumentMut, Item, Table, value};
 use xshell::{Shell, cmd};
 
 use crate::pin::{Carrier, Engine, Pin, Version, sha256};
 use crate::source::{self, Source};
-use crate::{api, bindgen, bindings, engine, read, tidy, vendor, vendor_dir};
+use crate::{bindgen, bindings, engine, read, tidy, vendor, vendor_dir};
 
 /// The packages with lock files that name the carriers.
 const LOCKED: [&str; 3] = [".", "tests/peers/rows/ours", "tests/peers/rows/ours-v2"];
 
-/// The manifest that depends on the carriers, and the condition, true nowhere, under
-/// which it does.
-const MANIFEST: &str = "mimalloc-sys/Cargo.toml";
-const NOWHERE: &str = "cfg(any())";
+/// Arguments that select the carriers: mimalloc-sys depends on a carrier on a condition
+/// that is true nowhere.
+const DEPENDENCY: [&str; 5] = [
+    "--quiet",
+    "--package",
+    "mimalloc-sys",
+    "--target",
+    "cfg(any())",
+];
 
 /// Moves an engine to another version, and lists the functions and options that differ
 #[derive(clap::Args)]
@@ -61,12 +69,19 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let path = vendor_dir().join("upstream.toml");
     sh.write_file(&path, with_pin(&read(&path)?, engine, pin)?)?;
     sh.write_file(vendor_dir().join(format!("{engine}.sha256")), list)?;
-    let manifest = with_carrier(
-        &read(MANIFEST)?,
-        old.carrier(&vendor_dir()).ok(),
-        args.carrier.as_ref(),
-    )?;
-    sh.write_file(MANIFEST, manifest)?;
+    if let Ok(package) = old.get("carrier") {
+        cmd!(sh, "cargo remove {DEPENDENCY...} {package}").run()?;
+    }
+    if let Some(Carrier {
+        package, version, ..
+    }) = &args.carrier
+    {
+        cmd!(
+            sh,
+            "cargo add {DEPENDENCY...} --no-default-features {package}@={version}"
+        )
+        .run()?;
+    }
     sh.write_file(bindings(engine), fresh)?;
     tidy::restate(sh, engine, &version.to_string())?;
     // Cargo writes the manifest's carriers and version into the lock files.
@@ -135,28 +150,6 @@ fn with_pin(text: &str, engine: Engine, pin: Table) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// Returns the text of the manifest with the carrier of one pin in place of
-/// another's; comments stay.
-fn with_carrier(text: &str, old: Option<Carrier>, new: Option<&Carrier>) -> Result<String> {
-    let mut document: DocumentMut = text.parse()?;
-    let table = document
-        .get_mut("target")
-        .and_then(|target| target.get_mut(NOWHERE)?.get_mut("dependencies"))
-        .and_then(Item::as_table_mut)
-        .with_context(|| format!("no [target.'{NOWHERE}'.dependencies]"))?;
-    if let Some(carrier) = old {
-        table.remove(&carrier.package);
-    }
-    if let Some(carrier) = new {
-        let mut dependency = InlineTable::new();
-        dependency.insert("version", format!("={}", carrier.version).into());
-        dependency.insert("default-features", false.into());
-        table.insert(&carrier.package, value(dependency));
-    }
-    table.sort_values();
-    Ok(document.to_string())
-}
-
 /// Lists the functions and options that differ between two bindings, and the
 /// files that have to follow.
 fn changes(old: &str, fresh: &str) -> Result<Vec<String>> {
@@ -172,7 +165,7 @@ fn changes(old: &str, fresh: &str) -> Result<Vec<String>> {
         ),
     ];
     let mut lines = Vec::new();
-    let names = api::declared(old)?.into_iter().zip(api::declared(fresh)?);
+    let names = declared(old)?.into_iter().zip(declared(fresh)?);
     for ((what, advice), (was, now)) in whats.into_iter().zip(names) {
         lines.push(format!("{what}: {} => {}", was.len(), now.len()));
         lines.extend(now.difference(&was).map(|name| format!("  + {name}")));
@@ -182,6 +175,29 @@ fn changes(old: &str, fresh: &str) -> Result<Vec<String>> {
         }
     }
     Ok(lines)
+}
+
+/// Returns the functions and the options that bindings declare.
+pub(crate) fn declared(bindings: &str) -> Result<[BTreeSet<String>; 2]> {
+    let file = syn::parse_file(bindings).context("the bindings are not valid Rust")?;
+    let (mut functions, mut options) = (BTreeSet::new(), BTreeSet::new());
+    for item in file.items {
+        match item {
+            RustItem::ForeignMod(block) => {
+                functions.extend(block.items.iter().filter_map(|item| {
+                    let ForeignItem::Fn(function) = item else {
+                        return None;
+                    };
+                    Some(function.sig.ident.to_string())
+                }))
+            }
+            RustItem::Const(constant) if constant.ident.to_string().starts_with("mi_option_") => {
+                options.insert(constant.ident.to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok([functions, options])
 }
 
 /// Reads `<package>@<version>:<path>`.

@@ -29,6 +29,11 @@ impl Source {
         }
     }
 
+    fn at(dir: PathBuf) -> Self {
+        let _checkout = None;
+        Self { dir, _checkout }
+    }
+
     /// Has cargo find a carrier, or download it. Cargo compares the package with the
     /// checksum in the workspace's lock file.
     pub(crate) fn of_carrier(carrier: &Carrier) -> Result<Self> {
@@ -39,15 +44,13 @@ impl Source {
             dir.map_err(Error::msg)
         };
         // Those who are offline may have the package already.
-        let (dir, _checkout) = (ask(true).or_else(|_| ask(false))?, None);
-        Ok(Self { dir, _checkout })
+        ask(true).or_else(|_| ask(false)).map(Self::at)
     }
 
     /// Takes `<dir>`, `<dir>#<ref>` or `<git-url>#<ref>`.
     pub(crate) fn of_spec(spec: &str) -> Result<Self> {
         if Path::new(spec).is_dir() {
-            let (dir, _checkout) = (PathBuf::from(spec), None);
-            return Ok(Self { dir, _checkout });
+            return Ok(Self::at(spec.into()));
         }
         match spec.rsplit_once('#') {
             Some((place, reference)) if !place.is_empty() && !reference.is_empty() => {
@@ -85,15 +88,9 @@ fn checkout(place: &str, reference: &str) -> Result<Source> {
     ];
     let git = |args: &[&str]| cmd!(sh, "git {settings...} {args...}").quiet().read();
     git(&["init", "--quiet"])?;
-    if git(&["fetch", "--quiet", "--depth=1", place, reference]).is_ok() {
-        git(&["checkout", "--quiet", "FETCH_HEAD"])?;
-    } else {
-        // Some servers hand out commits only as part of a branch or tag.
-        let all = ["+refs/heads/*:refs/fetched/*", "+refs/tags/*:refs/tags/*"];
-        git(&["fetch", "--quiet", place, all[0], all[1]])?;
-        git(&["checkout", "--quiet", reference])
-            .with_context(|| format!("{place} has no tag, branch or commit `{reference}`"))?;
-    }
+    git(&["fetch", "--quiet", "--depth=1", place, reference])
+        .with_context(|| format!("{place} has no tag, branch or commit `{reference}`"))?;
+    git(&["checkout", "--quiet", "FETCH_HEAD"])?;
     Ok(Source {
         dir: temp.path().to_path_buf(),
         _checkout: Some(temp),

@@ -1,8 +1,7 @@
 //! `cargo xtask vendor`: materialises the pinned source, or checks the materialised trees.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 
@@ -117,8 +116,11 @@ pub(crate) fn materialise(source: &Source, tree: &Path, sums: &Sums) -> Result<(
     if every_sum(tree).is_ok_and(|found| found == *sums) {
         return Ok(());
     }
-    let (fresh, old) = (beside(tree, "new"), beside(tree, "old"));
-    let copy = || {
+    let replace = || -> Result<()> {
+        // Beside the tree, because a tree is renamed within a file system.
+        let beside = tree.parent().unwrap_or(tree);
+        let temp = tempfile::Builder::new().prefix(".").tempdir_in(beside)?;
+        let (fresh, old) = (temp.path().join("new"), temp.path().join("old"));
         for path in sums.0.keys() {
             let to = fresh.join(path);
             fs::create_dir_all(to.parent().unwrap_or(&fresh))?;
@@ -126,23 +128,12 @@ pub(crate) fn materialise(source: &Source, tree: &Path, sums: &Sums) -> Result<(
             fs::write(to, fs::read(source.dir.join(path))?)?;
         }
         ensure!(every_sum(&fresh)? == *sums, "the source changes");
-        match fs::rename(tree, &old) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e.into()),
-            _ => {}
+        if tree.exists() {
+            fs::rename(tree, old)?;
         }
         Ok(fs::rename(&fresh, tree)?)
     };
-    let result = copy().with_context(|| format!("cannot replace {}", tree.display()));
-    let _ = fs::remove_dir_all(&fresh);
-    result?;
-    let _ = fs::remove_dir_all(&old);
-    Ok(())
-}
-
-/// Returns a name next to `path` that no other run uses.
-fn beside(path: &Path, what: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{what}-{}", std::process::id()))
+    replace().with_context(|| format!("cannot replace {}", tree.display()))
 }
 
 /// Fails if a source is not the one that is listed.

@@ -37,12 +37,11 @@ pub(crate) fn default_roots() -> Vec<PathBuf> {
         .parent()
         .filter(|parent| parent.join("mimalloc-sys/vendor/upstream.toml").is_file());
     let mut roots = vec![workspace.unwrap_or(package).to_owned()];
-    // The build script sets the variable where it compiled the source.
-    if let Some(source) = option_env!("CORPUS_SOURCE_DIR").map(Path::new) {
-        if source.is_dir() && !roots.iter().any(|root| is_inside(source, root)) {
-            roots.push(source.to_owned());
-        }
-    }
+    // The headers of a system library lie in a directory with others.
+    let headers = Path::new(mimalloc::ffi::build::INCLUDE_DIR);
+    let source = headers.parent().filter(|_| mimalloc::ffi::VENDORED);
+    let source = source.filter(|source| !is_inside(source, &roots[0]));
+    roots.extend(source.map(Path::to_owned));
     roots
 }
 
