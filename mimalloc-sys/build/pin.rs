@@ -312,19 +312,12 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
         0x5be0cd19,
     ];
-    let mut blocks = bytes.chunks_exact(64);
-    for block in &mut blocks {
-        compress(&mut state, block);
-    }
     // The padding is a one bit, zeros, and the length in bits at the end of a block.
-    let rest = blocks.remainder();
-    let mut last = [0; 128];
-    last[..rest.len()].copy_from_slice(rest);
-    last[rest.len()] = 0x80;
-    let end = if rest.len() < 56 { 64 } else { 128 };
-    let bits = bytes.len() as u64 * 8;
-    last[end - 8..end].copy_from_slice(&bits.to_be_bytes());
-    for block in last[..end].chunks_exact(64) {
+    let mut padded = bytes.to_vec();
+    padded.push(0x80);
+    padded.resize((padded.len() + 8).next_multiple_of(64) - 8, 0);
+    padded.extend((bytes.len() as u64 * 8).to_be_bytes());
+    for block in padded.chunks_exact(64) {
         compress(&mut state, block);
     }
     state.iter().fold(String::new(), |mut text, word| {

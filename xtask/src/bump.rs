@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Error, Result};
 use syn::{ForeignItem, Item as RustItem};
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 use xshell::{Shell, cmd};
 
 use crate::pin::{Carrier, Engine, Pin, Version, sha256};
@@ -14,15 +14,10 @@ use crate::{bindgen, bindings, engine, read, tidy, vendor, vendor_dir};
 /// The packages with lock files that name the carriers.
 const LOCKED: [&str; 3] = [".", "tests/peers/rows/ours", "tests/peers/rows/ours-v2"];
 
-/// Arguments that select the carriers: mimalloc-sys depends on a carrier on a condition
-/// that is true nowhere.
-const DEPENDENCY: [&str; 5] = [
-    "--quiet",
-    "--package",
-    "mimalloc-sys",
-    "--target",
-    "cfg(any())",
-];
+/// The manifest that depends on the carriers, and the condition, true nowhere, under
+/// which it does.
+const MANIFEST: &str = "mimalloc-sys/Cargo.toml";
+const NOWHERE: &str = "cfg(any())";
 
 /// Moves an engine to another version, and lists the functions and options that differ
 #[derive(clap::Args)]
@@ -69,19 +64,9 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let path = vendor_dir().join("upstream.toml");
     sh.write_file(&path, with_pin(&read(&path)?, engine, pin)?)?;
     sh.write_file(vendor_dir().join(format!("{engine}.sha256")), list)?;
-    if let Ok(package) = old.get("carrier") {
-        cmd!(sh, "cargo remove {DEPENDENCY...} {package}").run()?;
-    }
-    if let Some(Carrier {
-        package, version, ..
-    }) = &args.carrier
-    {
-        cmd!(
-            sh,
-            "cargo add {DEPENDENCY...} --no-default-features {package}@={version}"
-        )
-        .run()?;
-    }
+    let old_carrier = old.carrier(&vendor_dir()).ok();
+    let manifest = with_carrier(&read(MANIFEST)?, old_carrier, args.carrier.as_ref())?;
+    sh.write_file(MANIFEST, manifest)?;
     sh.write_file(bindings(engine), fresh)?;
     tidy::restate(sh, engine, &version.to_string())?;
     // Cargo writes the manifest's carriers and version into the lock files.
@@ -147,6 +132,26 @@ fn with_pin(text: &str, engine: Engine, pin: Table) -> Result<String> {
     let table = table.with_context(|| format!("no table [{engine}]"))?;
     table.clear();
     table.extend(pin);
+    Ok(document.to_string())
+}
+
+/// Returns the text of the manifest with the carrier of one pin in place of
+/// another's; comments stay.
+fn with_carrier(text: &str, old: Option<Carrier>, new: Option<&Carrier>) -> Result<String> {
+    let mut document: DocumentMut = text.parse()?;
+    let table = document["target"][NOWHERE]["dependencies"].as_table_mut();
+    let table = table.with_context(|| format!("no [target.'{NOWHERE}'.dependencies]"))?;
+    old.map(|carrier| table.remove(&carrier.package));
+    if let Some(Carrier {
+        package, version, ..
+    }) = new
+    {
+        let mut dependency = InlineTable::new();
+        dependency.insert("version", format!("={version}").into());
+        dependency.insert("default-features", false.into());
+        table.insert(package, value(dependency));
+    }
+    table.sort_values();
     Ok(document.to_string())
 }
 

@@ -29,6 +29,30 @@ fn carriers_are_split() {
 }
 
 #[test]
+fn a_carrier_moves_alone() {
+    const TOML: &str = "\
+[package]
+name = \"m\"
+
+# Why.
+[target.'cfg(any())'.dependencies]
+one = { version = \"=1.0.0\", default-features = false }
+two = { version = \"=2.0.0\", default-features = false }
+";
+    let (one, zero) = (
+        carrier("one@1.0.0:c").unwrap(),
+        carrier("zero@3.0.0:c").unwrap(),
+    );
+    let line = "one = { version = \"=1.0.0\", default-features = false }\n";
+    let fresh = "zero = { version = \"=3.0.0\", default-features = false }\n";
+    for (other, expected) in [(Some(zero), fresh), (None, "")] {
+        let text = with_carrier(TOML, Some(one.clone()), other.as_ref()).unwrap();
+        assert_eq!(text, TOML.replace(line, "") + expected);
+        assert_eq!(with_carrier(&text, other, Some(&one)).unwrap(), TOML);
+    }
+}
+
+#[test]
 fn a_pin_moves_alone() {
     const TOML: &str = "# Why.\n\n[v3]\nversion = \"3.6.1\"\ncarrier = \"c\"\n\n\
                         [v2]\nversion = \"2.5.2\"\n";
