@@ -185,7 +185,11 @@ impl Carrier {
             .map_err(|e| format!("can't run cargo: {e}"))?;
         if !out.status.success() {
             let stderr = String::from_utf8_lossy(&out.stderr);
-            return Err(format!("Cargo could not provide it:\n{}", stderr.trim()));
+            return Err(format!(
+                "Cargo could not provide {}:\n{}",
+                self.name(),
+                stderr.trim()
+            ));
         }
         // Package metadata may contain the key as well; a wrong path holds no tree.
         String::from_utf8_lossy(&out.stdout)

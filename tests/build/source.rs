@@ -175,7 +175,7 @@ fn every_way(place: &Place, network: &Network) {
     let refused = |cargo: &mut Command, why: &str| network.refused(cargo, why);
     refused(
         place.build(&without).env("CARGO_NET_OFFLINE", "true"),
-        "offline mode",
+        "--offline was specified",
     );
     refused(
         place.build(&without).env("MIMALLOC_SYS_NO_FETCH", "1"),
@@ -191,12 +191,12 @@ fn every_way(place: &Place, network: &Network) {
     let kept = fs::read_to_string(&config).ok();
     let before = kept.clone().unwrap_or_default();
     write(&config, format!("{before}\n[net]\noffline = true\n"));
-    refused(&mut place.build(&without), "offline mode");
+    refused(&mut place.build(&without), "--offline was specified");
     // Also where the build's own directory is somewhere else.
     let elsewhere = tempfile::tempdir().unwrap();
     refused(
         &mut place.build_in(&without, elsewhere.path()),
-        "offline mode",
+        "--offline was specified",
     );
     // Or all of this would prove nothing.
     write(&config, &before);
