@@ -94,6 +94,8 @@ fn sizes_and_counts_that_cannot_be_are_errors() {
     #[cfg(all(mimalloc_v3, target_pointer_width = "64"))]
     {
         assert_eq!(Arena::reserve(1 << 46), Err(ArenaError::TooLarge));
+        // More than half of 160 arenas of 16 GiB.
+        assert_eq!(Arena::reserve(81 << 34), Err(ArenaError::TooLarge));
         let pages = Arena::options().reserve_huge(1 << 16, Some(Duration::ZERO));
         assert!(matches!(
             pages,

@@ -48,7 +48,12 @@ mod profiled {
         // An extension is a part of the name.
         let base = folder.join("whole.process");
         let profiler = Profiler::options().sample_rate(1024).create(&base).unwrap();
-        let second = Profiler::options().create(folder.join("second")).unwrap();
+        // The name of a file is any bytes on Unix.
+        #[cfg(unix)]
+        let second = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"second\xff");
+        #[cfg(not(unix))]
+        let second = "second";
+        let second = Profiler::options().create(folder.join(second)).unwrap();
         profiler.attach().unwrap();
         assert_eq!(profiler.attach(), Err(ProfilerError::Attached));
         assert_eq!(second.attach(), Err(ProfilerError::Attached));

@@ -10,10 +10,7 @@ use mimalloc_tests::Preset;
 #[global_allocator]
 static GLOBAL: MiMalloc = MiMalloc;
 
-#[cfg(mimalloc_v3)]
-mimalloc::startup_options! { preset: speed, stats_merge_threshold = 16 * MiB }
-
-#[cfg(mimalloc_v2)]
+// On engine v3, the preset sets other options.
 mimalloc::startup_options! { preset: speed, purge_delay = 200 }
 
 fn main() {
@@ -24,11 +21,8 @@ fn main() {
             ("arena_purge_immediate_size", 1 << 30),
             ("stats_merge_threshold", 64 << 20),
         ],
-        #[cfg(mimalloc_v3)]
-        overridden: ("stats_merge_threshold", 16 << 20),
         #[cfg(mimalloc_v2)]
         options: &[("purge_delay", 400)],
-        #[cfg(mimalloc_v2)]
         overridden: ("purge_delay", 200),
     };
     preset.check();
