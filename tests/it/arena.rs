@@ -28,7 +28,8 @@ fn shared() -> Arena {
 #[cfg(not(all(mimalloc_v2, any(mimalloc_other_version, mimalloc_guarded))))]
 fn fill(heap: &Heap, size: usize) -> usize {
     let mut blocks = 0;
-    while heap.alloc_slice_with(size, |_| 1_u8).is_ok() {
+    let block = vec![1_u8; size];
+    while heap.alloc_slice_copy(&block).is_ok() {
         blocks += 1;
         assert!(blocks <= 64 * MIB / size, "more than the arena holds");
     }

@@ -443,35 +443,32 @@ fn a_heap_takes_no_blocks_of_others_with_it() {
     use mimalloc::MiMalloc;
 
     const SIZE: usize = 8 << 20;
+    let filled = |value: u8| {
+        let list = Box02::<[u8], _>::new_zeroed_slice_in(SIZE, MiMalloc);
+        // SAFETY: any byte is a number.
+        let mut list = unsafe { list.assume_init() };
+        list.fill(value);
+        list
+    };
     let kept: Vec<_> = (1..=4_u8)
         .map(|n| {
-            let leave = move || {
-                let mut list = Vec02::with_capacity_in(SIZE, MiMalloc);
-                list.resize(SIZE, n);
-                (list, Box02::new_in([n; 200], MiMalloc))
-            };
+            let leave = move || (filled(n), Box02::new_in([n; 200], MiMalloc));
             std::thread::spawn(leave).join().unwrap()
         })
         .collect();
     let heap = Heap::new().unwrap();
     for n in 0..600_usize {
-        heap.alloc_slice_with(300_000, |_| n as u8).unwrap();
+        heap.alloc_slice_copy(&[n as u8; 300_000]).unwrap();
     }
     // In old versions such blocks get into the heap, and must survive its end.
     #[cfg(not(all(mimalloc_v2, mimalloc_other_version)))]
     for (list, block) in &kept {
-        assert!(!heap.contains(list.as_slice()) && !heap.contains(&**block));
+        assert!(!heap.contains(&**list) && !heap.contains(&**block));
     }
     drop(heap);
-    let fill: Vec<_> = (0..8)
-        .map(|_| Vec02::<u8, _>::with_capacity_in(SIZE, MiMalloc))
-        .map(|mut list| {
-            list.resize(SIZE, 0xee);
-            list
-        })
-        .collect();
+    let fill: Vec<_> = (0..8).map(|_| filled(0xee)).collect();
     for (n, (list, block)) in (1..).zip(&kept) {
-        assert!(list.iter().all(|&byte| byte == n) && **block == [n; 200]);
+        assert!(mimalloc_tests::is_filled(list, n) && **block == [n; 200]);
     }
     assert_eq!(fill.len(), 8);
 }

@@ -43,7 +43,7 @@ impl Block {
     fn check(&self) {
         // SAFETY: the block is live, and all of its bytes were written.
         let bytes = unsafe { core::slice::from_raw_parts(self.ptr.as_ptr(), self.layout.size()) };
-        assert!(bytes.iter().all(|&byte| byte == self.fill));
+        assert!(mimalloc_tests::is_filled(bytes, self.fill));
     }
 
     fn free(self, heap: &Heap) {
@@ -194,7 +194,7 @@ fn zeroed_blocks_of_a_reset_heap_are_zero() {
             let zeroed = Box02::<[u8], _>::new_zeroed_slice_in(size, &heap);
             // SAFETY: any byte is a number.
             let mut zeroed = unsafe { zeroed.assume_init() };
-            assert!(zeroed.iter().all(|&byte| byte == 0));
+            assert!(mimalloc_tests::is_filled(&zeroed, 0));
             zeroed.fill(0xA5);
             core::mem::forget(zeroed);
         }

@@ -150,6 +150,7 @@ mod scenario {
     use hashbrown::HashMap;
     use mimalloc::{Arena, Heap, HeapPool, HeapString, MiMalloc, SharedHeap};
     use mimalloc_tests::address_space::{lift_limit, limit_to_now_and};
+    use mimalloc_tests::is_filled;
 
     use crate::faults::{arm, disarm};
 
@@ -184,18 +185,21 @@ mod scenario {
     /// Allocates in a heap in all ways, and checks what there is.
     fn fill(heap: &Heap, errors: &mut Errors) {
         for size in [8, 100, 3_000, 60_000, MIB, 5 * MIB] {
-            let mut bytes = Vec02::new_in(heap);
+            let mut bytes = Vec02::<u8, _>::new_in(heap);
             if errors.note(bytes.try_reserve_exact(size)).is_some() {
-                bytes.resize(size.min(70_000), 7_u8);
-                assert!(bytes.iter().all(|&byte| byte == 7));
+                let len = size.min(70_000);
+                // SAFETY: the list has room for `size` bytes.
+                unsafe { bytes.as_mut_ptr().write_bytes(7_u8, len) };
+                // SAFETY: the bytes are written.
+                unsafe { bytes.set_len(len) };
                 let _ = errors.note(bytes.try_reserve_exact(size.min(MIB) + 70_000));
-                assert!(bytes.iter().all(|&byte| byte == 7));
+                assert!(is_filled(&bytes, 7));
             }
             if let Some(zeroed) = errors.note(Box02::<[u8], _>::try_new_zeroed_slice_in(size, heap))
             {
                 // SAFETY: any byte is a number.
                 let zeroed = unsafe { zeroed.assume_init() };
-                assert!(zeroed.iter().take(70_000).all(|&byte| byte == 0));
+                assert!(is_filled(&zeroed[..size.min(70_000)], 0));
             }
         }
         #[repr(align(65536))]

@@ -108,7 +108,6 @@ impl Profile {
         let raw = proto::Profile::decode(bytes).unwrap();
         let string = |index: i64| &raw.string_table[usize::try_from(index).unwrap()];
         let types = raw.sample_type.iter().map(|of| string(of.kind).clone());
-        let program = Program::read();
         let mappings: HashMap<_, _> = raw.mapping.iter().map(|map| (map.id, map)).collect();
         let mut names = HashMap::new();
         for location in &raw.location {
@@ -117,15 +116,14 @@ impl Profile {
             };
             assert!(mapping.memory_start <= location.address);
             assert!(location.address < mapping.memory_limit);
-            if Path::new(string(mapping.filename)) != program.path {
-                continue;
-            }
             // A return address is behind its call, so this looks up the byte
             // before.
             let in_file = location.address - 1 - mapping.memory_start + mapping.file_offset;
-            if let Some(name) = program.name_at(in_file) {
-                names.insert(location.id, name);
-            }
+            let name = PROGRAM.with(|program| {
+                let is_ours = Path::new(string(mapping.filename)) == program.path;
+                is_ours.then(|| program.name_at(in_file)).flatten()
+            });
+            names.extend(name.map(|name| (location.id, name)));
         }
         Self {
             types: types.collect(),
@@ -163,7 +161,12 @@ impl Profile {
     }
 }
 
-/// Returns the file of this program.
+thread_local! {
+    /// Read once: a profile has thousands of addresses.
+    static PROGRAM: Program = Program::read();
+}
+
+/// The file of this program.
 struct Program {
     path: PathBuf,
     symbols: addr2line::Loader,

@@ -24,8 +24,8 @@ mod profiled {
 
     #[inline(never)]
     fn fill_the_heap(heap: &Heap) {
-        for n in 0..400_000_u64 {
-            heap.alloc([n; 8]).unwrap();
+        for n in 0..50_000_u64 {
+            heap.alloc([n; 64]).unwrap();
         }
     }
 
@@ -89,7 +89,7 @@ mod profiled {
             fill_the_heap(&heap);
             let profile = Profile::parse(&profiler.snapshot_to_vec().unwrap());
             let [objects, bytes, ..] = profile.of("fill_the_heap");
-            assert!(objects > before + 5 && bytes == 64 * objects);
+            assert!(objects > before + 5 && bytes == 512 * objects);
             before = objects;
             assert!(is_empty(&temporary));
         }
@@ -201,7 +201,7 @@ mod profiled {
         for file in &files[1..] {
             let profile = Profile::read(file);
             let [objects, bytes, ..] = profile.of("fill_the_heap");
-            assert!(objects > 5 && bytes == 64 * objects, "{objects} {bytes}");
+            assert!(objects > 5 && bytes == 512 * objects, "{objects} {bytes}");
             assert!(!profile.has("keep_many_boxes"));
         }
         // A block that ends with its heap or by a reset is not in use any more.

@@ -42,6 +42,16 @@ pub fn this_program() -> Command {
     command
 }
 
+/// Returns whether all bytes have a value. Comparing with the bytes' own neighbours is
+/// fast also without optimisation.
+#[must_use]
+pub fn is_filled(bytes: &[u8], value: u8) -> bool {
+    let [first, rest @ ..] = bytes else {
+        return true;
+    };
+    *first == value && *rest == bytes[..rest.len()]
+}
+
 /// Ends the process after minutes, so that a deadlock is a failure and not a
 /// test that never ends. On Unix a signal does so: a thread may need memory, and wait
 /// for the lock as well.

@@ -4,6 +4,9 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use fastrand::Rng;
 
 use crate::subject::Subject;
 
@@ -211,11 +214,15 @@ impl Live {
             tag: self.next_tag,
         };
         self.adopt(block);
-        for offset in places(layout.size()) {
+        for (offset, piece) in pieces(block.tag, layout.size()) {
             // SAFETY: `offset` is within the block, which only the list uses.
             let place = unsafe { ptr.add(offset) };
-            // SAFETY: `offset` is within the block, which only the list uses.
-            unsafe { place.write(pattern(block.tag, offset)) };
+            // SAFETY: the piece ends within the block, and is no part of the block.
+            unsafe {
+                place
+                    .as_ptr()
+                    .copy_from_nonoverlapping(piece.as_ptr(), piece.len())
+            };
         }
     }
 
@@ -246,44 +253,74 @@ impl Live {
     }
 
     fn expect_zero(&self, ptr: NonNull<u8>, from: usize, to: usize, what: &str) {
-        // SAFETY: `from` is at most the size of the block.
-        let tail = unsafe { ptr.add(from) };
-        // SAFETY: the rest of the block is within the block, which only the list
-        // uses. The allocator zeroed the rest, so it is initialised.
-        let tail = unsafe { core::slice::from_raw_parts(tail.as_ptr(), to - from) };
-        let dirty = tail.iter().position(|&byte| byte != 0);
-        assert_eq!(
-            dirty, None,
-            "seed {}: {what} from {from} to {to}",
-            self.context
-        );
+        for (offset, zeroes) in chunks(&[0; TABLE], 0, to - from) {
+            // SAFETY: `from` is at most the size of the block, and the piece is within
+            // the rest of the block, which only the list uses. The allocator zeroed the
+            // rest, so it is initialised.
+            let piece = unsafe { bytes(ptr, from + offset, zeroes.len()) };
+            assert!(
+                piece == zeroes,
+                "seed {}: {what} from {from} to {to}: byte {:?} behind {offset}",
+                self.context,
+                piece.iter().position(|&byte| byte != 0)
+            );
+        }
     }
 }
 
 fn expect(ptr: NonNull<u8>, len: usize, tag: u64, context: u64, what: &str) {
-    for offset in places(len) {
-        // SAFETY: `offset` is within the block, which its list wrote to.
-        let place = unsafe { ptr.add(offset) };
-        // SAFETY: the list wrote this byte, or the block kept the byte when it
-        // moved.
-        let found = unsafe { place.read() };
-        assert_eq!(
-            found,
-            pattern(tag, offset),
-            "seed {context}: {what} at {offset} of {len}"
-        );
+    for (offset, expected) in pieces(tag, len) {
+        // SAFETY: the piece is within the block. The list wrote the bytes, or the block
+        // kept the bytes when it moved.
+        let found = unsafe { bytes(ptr, offset, expected.len()) };
+        if found != expected {
+            let differs = (0..).zip(found.iter().zip(expected));
+            let mut differs = differs.filter(|(_, (found, expected))| found != expected);
+            let at: usize = differs.next().map_or(0, |(at, _)| at);
+            panic!("seed {context}: {what} at {} of {len}", offset + at);
+        }
     }
 }
 
-/// Returns the byte that a block holds at an offset.
-fn pattern(tag: u64, offset: usize) -> u8 {
-    let mixed = (tag ^ offset as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 56) as u8
+/// Returns a part of a block.
+///
+/// # Safety
+///
+/// The part is within the block and initialised, and nothing writes to the part for the
+/// lifetime.
+unsafe fn bytes<'a>(ptr: NonNull<u8>, offset: usize, len: usize) -> &'a [u8] {
+    // SAFETY: the offset is within the block.
+    let start = unsafe { ptr.add(offset) };
+    // SAFETY: as the caller promises.
+    unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
 }
 
-/// Returns the offsets that are written and checked: all of the first 16 KiB,
-/// and then every 64th. A longer block contains the offsets of a shorter one.
-fn places(len: usize) -> impl Iterator<Item = usize> {
-    let dense = len.min(16 * 1024);
-    (0..dense).chain((dense..len).filter(move |offset| offset % 64 == 0))
+/// The number of random bytes from which contents come: no multiple of a size or an
+/// alignment, so that contents that moved are others.
+const TABLE: usize = 65_521;
+
+/// Returns what a block holds, in pieces with their offsets. A tag chooses where in the
+/// table the contents begin. Whole pieces are copied and compared, which is fast also
+/// without optimisation.
+fn pieces(tag: u64, len: usize) -> impl Iterator<Item = (usize, &'static [u8])> {
+    static RANDOM: LazyLock<[u8; TABLE]> = LazyLock::new(|| {
+        let mut table = [0; TABLE];
+        Rng::with_seed(1).fill(&mut table);
+        table
+    });
+    let mixed = tag.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    let start = usize::try_from(mixed).unwrap_or_default() % TABLE;
+    chunks(&RANDOM, start, len)
+}
+
+/// Returns `len` bytes of a table that repeats, in pieces with their offsets.
+fn chunks(table: &[u8; TABLE], start: usize, len: usize) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut offset = 0;
+    core::iter::from_fn(move || {
+        let from = (start + offset) % TABLE;
+        let piece = &table[from..TABLE.min(from + len - offset)];
+        let at = offset;
+        offset += piece.len();
+        (!piece.is_empty()).then_some((at, piece))
+    })
 }

@@ -45,3 +45,37 @@ fn no_step_is_no_success() {
     let output = command.args(["ci", "--only", "no step has this name"]);
     assert!(!output.output().unwrap().status.success());
 }
+
+#[test]
+fn groups_select_steps() {
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let output = command.arg("ci").args(args).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let groups: Vec<String> = serde_json::from_str(&run(&["--groups"])).unwrap();
+    assert!(
+        ["deny", "features v2", "lint"]
+            .iter()
+            .all(|name| groups.iter().any(|g| g == name))
+    );
+    let steps = run(&["--list", "--group", "lint"]);
+    assert!(
+        steps.lines().count() > 5 && !steps.contains("deny"),
+        "{steps}"
+    );
+    let steps = run(&["--list", "--group", "deny"]);
+    assert_eq!(steps.lines().count(), 1, "{steps}");
+}
+
+#[test]
+fn a_source_that_is_none_fails_the_command() {
+    let empty = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["vendor", "--check", "--engine", "v3", "--from"]);
+    let output = command.arg(empty.path()).output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("is not the pinned source"), "{said}");
+}
