@@ -617,6 +617,41 @@ fn the_library_and_its_headers_go_together() {
 }
 
 #[test]
+fn what_a_library_of_another_version_lacks_is_said() {
+    let system = || with_library(World::new().set("MIMALLOC_SYS_NO_VENDOR", "1"));
+    system().succeeds(&["cargo::metadata=missing=\n", "cargo::metadata=options=\n"]);
+
+    let world = system();
+    let header = world.at("tree/include/mimalloc.h");
+    let text = fs::read_to_string(header).unwrap();
+    let older = text
+        .replace(
+            "#define MI_MALLOC_VERSION 30602",
+            "#define MI_MALLOC_VERSION 30305",
+        )
+        .replace(" mi_arenas_purge(", " mi_other(");
+    assert!(older.contains(" mi_other(") && older.contains(" 30305"));
+    let said = world.write("tree/include/mimalloc.h", &older).succeeds(&[
+        "cargo::warning=mimalloc 3.3.5 is linked through bindings of",
+        "cargo::rustc-cfg=mimalloc_other_version",
+        "cargo::metadata=options=show_errors:0,show_stats:1,verbose:2,",
+    ]);
+    let lines = said.text.lines();
+    let mut missing = lines.filter_map(|line| line.strip_prefix("cargo::metadata=missing="));
+    let mut missing: Vec<_> = missing.next().unwrap().split(',').collect();
+    missing.sort_unstable();
+    // One is not declared, and two are declared and not defined before 3.4 and 3.6.
+    assert_eq!(
+        missing,
+        [
+            "mi_arenas_purge",
+            "mi_theap_set_default",
+            "mi_uzalloc_small"
+        ]
+    );
+}
+
+#[test]
 fn without_a_compiler_the_script_says_what_to_install() {
     let help = [
         "there is no C compiler for x86_64-unknown-linux-gnu",
