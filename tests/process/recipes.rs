@@ -4,7 +4,8 @@
 //!
 //! The test has a process of its own, because the test runs cargo.
 
-#![cfg(all(unix, mimalloc_v3, not(mimalloc_other_version)))]
+// Cargo builds with a profile of its own here: a test in release would be the same.
+#![cfg(all(unix, debug_assertions, mimalloc_v3, not(mimalloc_other_version)))]
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs;
