@@ -151,6 +151,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "calls C")]
     fn blocks_that_are_never_aligned_are_large() {
         for (size, align) in [(8193, 256), (12_288, 4096), (1 << 20, 4096)] {
             let expected = crate::version().major() >= 3;
@@ -171,6 +172,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "calls C")]
     fn bin_sizes_are_those_of_the_library() {
         for bin in 0..mimalloc_sys::MI_BIN_HUGE as usize {
             let words = bin_words(bin);
