@@ -133,6 +133,18 @@ mod effects {
                 // SAFETY: the memory is mapped, and is of no live block.
                 black_box(unsafe { block.wrapping_add(20).read_volatile() });
             }
+            "use too much" => {
+                let block = alloc(100);
+                // SAFETY: the memory is mapped, and is of no live block.
+                black_box(unsafe { block.wrapping_add(100).read_volatile() });
+                free(block);
+            }
+            "end a heap" => {
+                let heap = mimalloc::Heap::new().unwrap();
+                for size in 1..1_000 {
+                    black_box(heap.alloc_slice_with(size, |_| 1_u8).unwrap());
+                }
+            }
             "use" => {
                 let block = alloc(100);
                 // SAFETY: the byte is in a live block.
@@ -387,17 +399,24 @@ mod effects {
         let under = |task| {
             let mut command = Command::new("valgrind");
             command.args(["--error-exitcode=9", "--quiet"]);
+            command.args([
+                "--leak-check=full",
+                "--errors-for-leak-kinds=definite,possible",
+            ]);
             command.arg(env::current_exe().unwrap());
             child::arrange(&mut command, task);
             child::run(&mut command)
         };
-        let clean = under("use");
-        assert!(clean.success, "{clean:?}");
-        let dirty = under("use freed");
-        assert!(
-            !dirty.success && dirty.stderr.contains("Invalid read"),
-            "{dirty:?}"
-        );
+        // The blocks of a heap end with the heap.
+        for task in ["use", "end a heap"] {
+            let clean = under(task);
+            assert!(clean.success, "{task}: {clean:?}");
+        }
+        for task in ["use freed", "use too much"] {
+            let dirty = under(task);
+            let is_found = !dirty.success && dirty.stderr.contains("Invalid read");
+            assert!(is_found, "{task}: {dirty:?}");
+        }
     }
 
     /// Looks for instructions that only newer machines have, in the machine code of

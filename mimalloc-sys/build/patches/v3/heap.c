@@ -18,6 +18,10 @@
 //
 // The sampled blocks of a heap that ends leave the list of sample-profile.c.
 //
+// Nothing tells tools such as memcheck of the blocks that end with their heap. Memcheck
+// then takes the next blocks at the same addresses for the old ones. The patch tells of
+// each block, as engine v2 does.
+//
 // Each heap gets a tail, and a function that resets the heap in place.
 #include "mimalloc/heap/theap.h"
 #include "mimalloc/prim/prim-tls.h"
@@ -52,6 +56,19 @@ static void mimalloc_sys_detach_theaps(mi_heap_t* heap) {
   if (!mi_is_heap_main(heap)) { mimalloc_sys_samples_done(heap, false); }   // blocks may go to the main heap
   _mi_heap_detach_theaps(heap);
 }
+#if MI_TRACK_HEAP_DESTROY
+static bool mimalloc_sys_track_free(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  MI_UNUSED(heap); MI_UNUSED(area); MI_UNUSED(size); MI_UNUSED(arg);
+  if (block != NULL) { mi_track_free_size(block, size); }
+  return true;
+}
+// The theaps are gone, so that all pages are abandoned.
+static void mimalloc_sys_destroy_pages(mi_heap_t* heap) {
+  mi_heap_visit_blocks(heap, true, &mimalloc_sys_track_free, NULL);
+  _mi_heap_destroy_pages(heap);
+}
+#define _mi_heap_destroy_pages(heap) mimalloc_sys_destroy_pages(heap)
+#endif
 #define _mi_heap_detach_theaps(heap) mimalloc_sys_detach_theaps(heap)
 #define _mi_theap_decref(theap) mimalloc_sys_theap_decref(heap, theap)
 #define _mi_theap_create(of_heap, with_tld) mimalloc_sys_theap_create(of_heap, with_tld)
@@ -66,6 +83,7 @@ static void mimalloc_sys_detach_theaps(mi_heap_t* heap) {
 #undef _mi_theap_create
 #undef _mi_theap_decref
 #undef _mi_heap_detach_theaps
+#undef _mi_heap_destroy_pages
 #undef _mi_error_message
 
 #undef mi_heap_zalloc

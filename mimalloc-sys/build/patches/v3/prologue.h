@@ -23,3 +23,16 @@ void mimalloc_sys_samples_done(mi_heap_t* heap, bool are_freed);
 // See arena-page.c. Upstream's assertions look into each bitmap, and secure builds
 // keep the bitmaps in the metadata, all of which is zeroed.
 #define MIMALLOC_SYS_LAZY_BITMAPS  (MI_DEBUG<=1 && !MI_SECURE && !MI_MTE)
+
+// Upstream has memcheck forbid some bytes on both sides of each block. Before the first
+// block of a page these are the page's keys, which freeing a block reads. The patch
+// forbids the bytes behind the block only.
+#if MI_TRACK_VALGRIND
+#include "mimalloc/track.h"
+#undef mi_track_malloc_size
+#undef mi_track_free_size
+#define mi_track_malloc_size(p,reqsize,size,zero) \
+  do { VALGRIND_MALLOCLIKE_BLOCK(p,size,0,zero); \
+       VALGRIND_MAKE_MEM_NOACCESS((uint8_t*)(p) + (size), MI_PADDING_SIZE); } while(0)
+#define mi_track_free_size(p,_size)               VALGRIND_FREELIKE_BLOCK(p,0)
+#endif
