@@ -357,7 +357,8 @@ mod threads {
             finished.recv().unwrap();
             assert_eq!(pool.idle_count(), usize::from(keeps));
             let here = pool.take().unwrap();
-            assert_ne!(here.as_raw().addr(), raw);
+            // A heap that was not kept may give its address to a new heap.
+            assert!(!keeps || here.as_raw().addr() != raw);
             assert_eq!(pool.idle_count(), usize::from(keeps));
             drop(here);
             go.send(()).unwrap();
