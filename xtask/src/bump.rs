@@ -141,15 +141,14 @@ fn with_carrier(text: &str, old: Option<Carrier>, new: Option<&Carrier>) -> Resu
     let mut document: DocumentMut = text.parse()?;
     let table = document["target"][NOWHERE]["dependencies"].as_table_mut();
     let table = table.with_context(|| format!("no [target.'{NOWHERE}'.dependencies]"))?;
-    old.map(|carrier| table.remove(&carrier.package));
-    if let Some(Carrier {
-        package, version, ..
-    }) = new
-    {
+    if let Some(carrier) = old {
+        table.remove(&carrier.package);
+    }
+    if let Some(carrier) = new {
         let mut dependency = InlineTable::new();
-        dependency.insert("version", format!("={version}").into());
+        dependency.insert("version", format!("={}", carrier.version).into());
         dependency.insert("default-features", false.into());
-        table.insert(package, value(dependency));
+        table.insert(&carrier.package, value(dependency));
     }
     table.sort_values();
     Ok(document.to_string())

@@ -88,9 +88,16 @@ fn checkout(place: &str, reference: &str) -> Result<Source> {
     ];
     let git = |args: &[&str]| cmd!(sh, "git {settings...} {args...}").quiet().read();
     git(&["init", "--quiet"])?;
-    git(&["fetch", "--quiet", "--depth=1", place, reference])
-        .with_context(|| format!("{place} has no tag, branch or commit `{reference}`"))?;
-    git(&["checkout", "--quiet", "FETCH_HEAD"])?;
+    if git(&["fetch", "--quiet", "--depth=1", place, reference]).is_ok() {
+        git(&["checkout", "--quiet", "FETCH_HEAD"])?;
+    } else {
+        // No server hands out a commit by a part of its number, and some hand out commits
+        // only as part of a branch or tag.
+        let all = ["+refs/heads/*:refs/fetched/*", "+refs/tags/*:refs/tags/*"];
+        git(&["fetch", "--quiet", place, all[0], all[1]])?;
+        git(&["checkout", "--quiet", reference])
+            .with_context(|| format!("{place} has no tag, branch or commit `{reference}`"))?;
+    }
     Ok(Source {
         dir: temp.path().to_path_buf(),
         _checkout: Some(temp),
